@@ -1,0 +1,177 @@
+import {
+  checkTopics,
+  ensureTopics,
+  openKafka,
+  openProducer,
+  type Producer,
+  type RunningConsumer,
+  startConsumer,
+} from '@faultline/messaging';
+import { type ConsumerOptions } from '@faultline/messaging';
+import { Relay } from '@faultline/outbox';
+import type { Database } from '@faultline/database';
+import type { Log } from '@faultline/telemetry';
+
+export interface TopicSpec {
+  readonly topic: string;
+  readonly partitions: number;
+}
+
+export interface Consumption {
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  readonly handle: ConsumerOptions['handle'];
+}
+
+export interface BrokerSideOptions {
+  readonly brokers: readonly string[];
+  readonly instance: string;
+  readonly database: Database;
+  readonly topics: readonly TopicSpec[];
+  readonly consumptions: readonly Consumption[];
+  readonly log: Log;
+  readonly onBatch?: (groupId: string, size: number) => void;
+  /** Milliseconds between two comparisons of the topics. */
+  readonly compareEvery?: number;
+}
+
+type State =
+  | { readonly is: 'connecting'; readonly because: string }
+  | { readonly is: 'disagreeing'; readonly about: string }
+  | { readonly is: 'running' };
+
+/**
+ * Everything of a service that needs the broker. It comes and goes with it, in the background: a service without a
+ * broker still serves REST. Relay and consumers run only while every topic has the partitions of its contract;
+ * otherwise the messages of an order would no longer share a partition.
+ */
+export class BrokerSide {
+  #state: State = { is: 'connecting', because: 'not tried yet' };
+  #running: { relay: Relay; producer: Producer; consumers: ReadonlyMap<string, RunningConsumer> } | undefined;
+  #loop: Promise<void> | undefined;
+  #stopping = new AbortController();
+  readonly #o: BrokerSideOptions;
+
+  constructor(options: BrokerSideOptions) {
+    this.#o = options;
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  /** Wakes the relay: something was committed to the outbox. */
+  hint(): void {
+    this.#running?.relay.hint();
+  }
+
+  state(): State {
+    return this.#state;
+  }
+
+  consumers(): ReadonlyMap<string, ReturnType<RunningConsumer['status']>> {
+    return new Map(
+      [...(this.#running?.consumers ?? [])].map(([group, consumer]) => [group, consumer.status()]),
+    );
+  }
+
+  /** Consumers first, so that what they have committed is still relayed. */
+  async stopConsuming(): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+    await Promise.all([...(this.#running?.consumers.values() ?? [])].map((consumer) => consumer.stop()));
+  }
+
+  async stop(): Promise<void> {
+    await this.stopConsuming();
+    await this.#running?.relay.stop();
+    await this.#running?.producer.close();
+    this.#running = undefined;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    const kafka = openKafka({ brokers: this.#o.brokers, clientId: this.#o.instance }, this.#o.log);
+    let wait = 200;
+    while (!signal.aborted) {
+      try {
+        if (!this.#running) await ensureTopics(kafka, [...this.#o.topics]);
+        const differing = await checkTopics(kafka, [...this.#o.topics]);
+        if (signal.aborted) return;
+        if (differing.length > 0) {
+          const about = differing
+            .map(({ topic, expected, found }) => `${topic} has ${found} partitions instead of ${expected}`)
+            .join('; ');
+          this.#o.log.error({ about }, 'topics disagree with their contract');
+          await this.#halt();
+          this.#state = { is: 'disagreeing', about };
+          await pause(5000, signal);
+          continue;
+        }
+        if (!this.#running) await this.#begin(kafka);
+        this.#state = { is: 'running' };
+        wait = 200;
+        await pause(this.#o.compareEvery ?? 30_000, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        // Relay and consumers ride out the broker's absence by themselves: only a disagreement stops them.
+        const because = error instanceof Error ? error.message : String(error);
+        this.#state = { is: 'connecting', because };
+        this.#o.log.warn({ because, retryInMs: wait }, 'broker unavailable');
+        await pause(wait, signal);
+        wait = Math.min(wait * 2, 2000);
+      }
+    }
+  }
+
+  async #begin(kafka: ReturnType<typeof openKafka>): Promise<void> {
+    const { database, instance, log, onBatch } = this.#o;
+    const producer = openProducer(kafka);
+    await producer.connect();
+    const partitions = Math.max(...this.#o.topics.map((spec) => spec.partitions));
+    const relay = new Relay({
+      database,
+      producer,
+      owner: instance,
+      partitions: Array.from({ length: partitions }, (_, partition) => partition),
+      log,
+    });
+    const consumers = new Map<string, RunningConsumer>();
+    this.#running = { relay, producer, consumers };
+    relay.start();
+    for (const { groupId, topics, handle } of this.#o.consumptions) {
+      const consumer = startConsumer({
+        kafka,
+        groupId,
+        instanceId: instance,
+        topics: [...topics],
+        handle,
+        log,
+        onBatch: (size) => onBatch?.(groupId, size),
+      });
+      consumers.set(groupId, consumer);
+    }
+  }
+
+  async #halt(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    if (!running) return;
+    await Promise.all([...running.consumers.values()].map((consumer) => consumer.stop()));
+    await running.relay.stop();
+    await running.producer.close();
+  }
+}
+
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

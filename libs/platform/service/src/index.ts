@@ -1,0 +1,13 @@
+export { onlyOnce, type Keyed, type Once } from './idempotency.js';
+export { answer, type Answered, deadLetterAnswers, type Verdict } from './participant.js';
+export { BadSettings, isLoopback, readSettings, serviceSettings, type ServiceSettings } from './settings.js';
+export {
+  type Parts,
+  type Running,
+  runService,
+  type Service,
+  startService,
+  topicSpecs,
+  type Worker,
+} from './service.js';
+export { BrokerSide, type Consumption, type TopicSpec } from './broker.js';

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+
+/** A setting is missing or wrong. The message names each one and says what it should be. */
+export class BadSettings extends Error {
+  override readonly name = 'BadSettings';
+}
+
+const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
+
+export function isLoopback(host: string): boolean {
+  return loopback.has(host);
+}
+
+/** What every service must be told. `extend` it with a service's own. */
+export const serviceSettings = z.object({
+  PORT: z.coerce.number('must be a port number').int().min(0).max(65_535),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  /** Names this replica towards Kafka and the relay's leases: two living processes must never share it. */
+  INSTANCE: z.string().regex(/^[a-z0-9-]{1,60}$/, 'must be like inventory-1'),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// address' }),
+  KAFKA_BROKERS: z
+    .string()
+    .transform((list) =>
+      list
+        .split(',')
+        .map((broker) => broker.trim())
+        .filter((broker) => broker !== ''),
+    )
+    .refine((list) => list.length > 0 && list.every((broker) => /^[^\s:]+:\d+$/.test(broker)), {
+      error: 'must be host:port, several separated by commas',
+    }),
+  FAULTLINE_SERVICE_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+});
+export type ServiceSettings = z.infer<typeof serviceSettings>;
+
+/**
+ * Reads a service's settings from the environment. Throws BadSettings with every complaint at once, and when the
+ * service is told to listen beyond loopback without a token of its own.
+ */
+export function readSettings<Schema extends z.ZodType<ServiceSettings>>(
+  schema: Schema,
+  env: Readonly<Record<string, string | undefined>>,
+): z.output<Schema> {
+  // An empty variable is how a compose file says "not set".
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const result = schema.safeParse(given);
+  if (!result.success) {
+    const complaints = result.error.issues.map((issue) => {
+      const name = issue.path.join('.');
+      return given[name] === undefined ? `${name} is not set` : `${name} ${issue.message}`;
+    });
+    throw new BadSettings(complaints.join('; '));
+  }
+  if (!isLoopback(result.data.HOST) && result.data.FAULTLINE_SERVICE_TOKEN === undefined) {
+    throw new BadSettings(
+      `FAULTLINE_SERVICE_TOKEN is not set, and HOST is ${result.data.HOST}: beyond loopback a service needs a token of its own`,
+    );
+  }
+  return result.data;
+}
