@@ -1,1 +1,17 @@
-export {};
+export { openDatabase, type Database, type DatabaseOptions, type Transaction } from './database.js';
+export {
+  blamesItsData,
+  brokeTheConnection,
+  DatabaseUnavailable,
+  isSerializationConflict,
+  OutcomeUnknown,
+  sqlState,
+} from './errors.js';
+export { migrate } from './migrate.js';
+export {
+  databaseClock,
+  readTogether,
+  writeTogether,
+  type Part,
+  type Statement,
+} from './statement.js';

@@ -1,0 +1,74 @@
+import type { Order } from './order.js';
+
+type Listener = (order: Order) => void;
+
+/**
+ * Whoever waits for orders to move: `Prefer: wait` and the streams. Woken by a hint in the process that decided, or,
+ * when another replica did, by one poll that all waiting share. Nothing is polled while nobody waits.
+ */
+export class OrderWatch {
+  readonly #listeners = new Map<string, Set<Listener>>();
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly load: (orderIds: readonly string[]) => Promise<readonly Order[]>,
+    /** Milliseconds between two polls. A hint is the rule and the poll the exception. */
+    private readonly interval = 250,
+  ) {}
+
+  /** Tells the listeners in this process what a committed step has changed. */
+  announce(orders: readonly Order[]): void {
+    for (const order of orders)
+      for (const listener of this.#listeners.get(order.orderId) ?? []) listener(order);
+  }
+
+  /** Calls back at each change until the returned function is called. */
+  watch(orderId: string, listener: Listener): () => void {
+    const listeners = this.#listeners.get(orderId) ?? new Set();
+    listeners.add(listener);
+    this.#listeners.set(orderId, listeners);
+    this.#schedule();
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#listeners.delete(orderId);
+      if (this.#listeners.size === 0 && this.#timer) {
+        clearTimeout(this.#timer);
+        this.#timer = null;
+      }
+    };
+  }
+
+  /** The first state of the order that satisfies `until`, or null when `milliseconds` have passed. */
+  waitFor(orderId: string, until: (order: Order) => boolean, milliseconds: number): Promise<Order | null> {
+    return new Promise((resolve) => {
+      const finish = (order: Order | null): void => {
+        clearTimeout(timer);
+        stop();
+        resolve(order);
+      };
+      const timer = setTimeout(() => {
+        finish(null);
+      }, milliseconds);
+      const stop = this.watch(orderId, (order) => {
+        if (until(order)) finish(order);
+      });
+    });
+  }
+
+  #schedule(): void {
+    this.#timer ??= setTimeout(() => {
+      this.load([...this.#listeners.keys()])
+        // A poll that fails is made up for by the next one.
+        .then(
+          (orders) => {
+            this.announce(orders);
+          },
+          () => undefined,
+        )
+        .finally(() => {
+          this.#timer = null;
+          if (this.#listeners.size > 0) this.#schedule();
+        });
+    }, this.interval);
+  }
+}

@@ -1,0 +1,197 @@
+import type { Part } from '@faultline/database';
+import { schedulePart, finishPart } from '@faultline/due-work';
+import { journalPart } from '@faultline/journal';
+import type { OutgoingMessage } from '@faultline/outbox';
+import {
+  assertSaved,
+  commandName,
+  decide,
+  hasEnded,
+  nextDue,
+  saveSagas,
+  type Decided,
+  type SagaDefinitions,
+  type SagaEvent,
+  type SagaMessage,
+  type SagaRow,
+} from '@faultline/saga';
+import {
+  approve,
+  reject,
+  resumeSettlement,
+  settle,
+  settlementOf,
+  suspendSettlement,
+  undo,
+  type Order,
+} from '../../orders/order.js';
+import { orderOf, saveOrders, type OrderRow } from '../../orders/order.store.js';
+import type { NewId } from '../protocol.js';
+import { commandMessages, eventMessages, rejectionOf } from './saga-messages.js';
+import { sagaDueWork } from './saga.protocol.js';
+
+/** What a step's load answered: sagas and their orders, read under the sagas' locks, at the database's time. */
+export interface Loaded {
+  readonly now: number;
+  readonly sagas: readonly SagaRow[];
+  readonly orders: readonly OrderRow[];
+}
+
+/** What made the saga move: for the journal, and for what the resulting messages name as their cause. */
+export interface Cause {
+  readonly what: string;
+  readonly messageId: string;
+  readonly causationId: string | null;
+  readonly attempt: number;
+  /** The span that handles it; null when nothing is traced. */
+  readonly traceparent: string | null;
+}
+
+/** A step's answer and how many milliseconds after its first sending it came. */
+export interface AnsweredStep {
+  readonly step: string;
+  readonly milliseconds: number;
+}
+
+/** No saga is stored under this order's id. */
+export class UnknownSaga extends Error {
+  override readonly name = 'UnknownSaga';
+}
+
+/**
+ * The sagas that one step touches: decides message by message in memory, then answers everything that has to be saved
+ * as the parts of one statement. Pure but for the ids it is given; the step that uses it owns lock, load and commit.
+ */
+export class OrderSagas {
+  readonly messages: OutgoingMessage[] = [];
+  readonly answered: AnsweredStep[] = [];
+  readonly #now: number;
+  readonly #sagas: Map<string, SagaRow>;
+  readonly #orders: Map<string, Order>;
+  readonly #changedSagas = new Set<string>();
+  readonly #changedOrders = new Set<string>();
+  readonly #wokenByOperator = new Set<string>();
+  readonly #journal: Parameters<typeof journalPart>[0][number][] = [];
+
+  constructor(
+    private readonly definitions: SagaDefinitions<Order>,
+    loaded: Loaded,
+    private readonly newId: NewId,
+  ) {
+    this.#now = loaded.now;
+    this.#sagas = new Map(loaded.sagas.map((row) => [row.id, row]));
+    this.#orders = new Map(loaded.orders.map((row) => [row.id, orderOf(row)]));
+  }
+
+  /** Throws UnknownSaga, UnknownDefinition, Contradiction or NotAllowed; then nothing about this saga has changed. */
+  handle(orderId: string, message: SagaMessage, cause: Cause): Decided {
+    const saga = this.#sagas.get(orderId);
+    const order = this.#orders.get(orderId);
+    if (!saga || !order) throw new UnknownSaga(`no saga is stored for order ${orderId}`);
+    const definition = this.definitions.get(saga.definition, saga.definitionVersion);
+    const decided = decide(definition, saga.state, order, message, this.#now);
+    const next = decided.events.reduce((before, event) => this.#follow(before, event), order);
+
+    if (decided.outcome === 'ADVANCED') {
+      this.#measure(saga, decided);
+      this.#sagas.set(orderId, { ...saga, state: decided.state });
+      this.#changedSagas.add(orderId);
+    }
+    if (next !== order) {
+      this.#orders.set(orderId, next);
+      this.#changedOrders.add(orderId);
+    }
+    const trace = cause.traceparent ?? order.traceparent;
+    this.messages.push(
+      ...commandMessages(next, decided.commands, cause.messageId, trace, this.newId),
+      ...eventMessages(next, decided.events, cause.messageId, trace, this.newId),
+    );
+    if (decided.outcome !== 'EARLY') this.#note(next, decided, cause);
+    return decided;
+  }
+
+  /** The orders as this step leaves them, those that it changed. */
+  changed(): Order[] {
+    return [...this.#changedOrders].flatMap((id) => this.#orders.get(id) ?? []);
+  }
+
+  /** Everything to be saved but the messages. `looked` names the sagas whose due work was looked at. */
+  parts(looked: readonly string[] = []): Part[] {
+    const sagas = this.#rows();
+    const due = [...new Set([...this.#changedSagas, ...looked])];
+    const ended: string[] = [];
+    const waking: { kind: string; key: string; dueAt: number }[] = [];
+    for (const id of due) {
+      const state = this.#sagas.get(id)?.state;
+      if (!state) continue;
+      const at = nextDue(state);
+      // A row that is due too early only makes one more look; moving it at each answer would cost a write per message.
+      if (hasEnded(state) || at === null) ended.push(id);
+      else if (looked.includes(id) || this.#wokenByOperator.has(id))
+        waking.push({ kind: sagaDueWork, key: id, dueAt: at });
+    }
+    return [
+      saveSagas(sagas, this.#now),
+      saveOrders(this.changed()),
+      journalPart(this.#journal),
+      schedulePart(waking),
+      finishPart(ended.map((key) => ({ kind: sagaDueWork, key }))),
+    ];
+  }
+
+  /** Throws StaleSaga when another process saved one of the sagas in between. */
+  assertSaved(counts: Readonly<Record<string, number>>): void {
+    assertSaved(counts, this.#rows());
+  }
+
+  /** A resumed saga may have lost its due work while it was suspended: this schedules it again. */
+  wake(orderId: string): void {
+    this.#wokenByOperator.add(orderId);
+  }
+
+  #rows(): SagaRow[] {
+    return [...this.#changedSagas].sort().flatMap((id) => this.#sagas.get(id) ?? []);
+  }
+
+  #follow(order: Order, event: SagaEvent): Order {
+    switch (event.type) {
+      case 'approved':
+        return approve(order, this.#now);
+      case 'rejected':
+        return reject(order, rejectionOf(event), this.#now);
+      case 'completed':
+        return settle(order, this.#now);
+      case 'compensated':
+        return undo(order, this.#now);
+      case 'suspended':
+        return suspendSettlement(order);
+      case 'resumed':
+        return resumeSettlement(order);
+    }
+  }
+
+  #measure(saga: SagaRow, decided: Decided): void {
+    for (const [step, before] of Object.entries(saga.state.steps)) {
+      const after = decided.state.steps[step]?.status;
+      if (before.status === 'SENT' && (after === 'DONE' || after === 'REFUSED')) {
+        this.answered.push({ step, milliseconds: this.#now - before.since });
+      }
+    }
+  }
+
+  #note(order: Order, decided: Decided, cause: Cause): void {
+    this.#journal.push({
+      orderId: order.orderId,
+      at: this.#now,
+      what: cause.what,
+      messageId: cause.messageId,
+      causationId: cause.causationId,
+      attempt: cause.attempt,
+      outcome: decided.outcome === 'ADVANCED' ? `${order.status}/${settlementOf(order)}` : decided.outcome,
+      detail: {
+        events: decided.events,
+        sent: decided.commands.map((command) => `${commandName(command.kind)} #${command.attempt}`),
+      },
+    });
+  }
+}
