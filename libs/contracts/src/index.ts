@@ -1,7 +1,14 @@
+export { asyncApi } from './asyncapi.js';
 export { deadLetterTopic, partitionsOf, topics, type Topic } from './topics.js';
 export { Cents, Currency, CustomerId, OrderId, Quantity, Sku } from './money.js';
 export { messageKind, type BodyOf, type MessageKind } from './messages/message.js';
-export { confirmStock, inventoryCommands, releaseStock, reserveStock, returnStock } from './messages/inventory.js';
+export {
+  confirmStock,
+  inventoryCommands,
+  releaseStock,
+  reserveStock,
+  returnStock,
+} from './messages/inventory.js';
 export {
   authorizePayment,
   capturePayment,

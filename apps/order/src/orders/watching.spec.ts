@@ -1,0 +1,43 @@
+import { describe, expect, it } from '@jest/globals';
+import { anOrder } from './an-order.spec-data.js';
+import { approve, isDecided } from './order.js';
+import { OrderWatch } from './watching.js';
+
+const { orderId } = anOrder();
+
+describe('waiting for an order', () => {
+  it('is woken by the process that decided it', async () => {
+    const watch = new OrderWatch(() => Promise.resolve([]), 60_000);
+    const waiting = watch.waitFor(orderId, isDecided, 5_000);
+    watch.announce([approve(anOrder(), 1)]);
+    expect(await waiting).toMatchObject({ status: 'APPROVED' });
+  });
+
+  it('finds out by polling when another replica decided it, also after a poll that failed', async () => {
+    let polls = 0;
+    const watch = new OrderWatch(() => {
+      polls += 1;
+      return polls === 1 ? Promise.reject(new Error('away')) : Promise.resolve([approve(anOrder(), 1)]);
+    }, 5);
+    expect(await watch.waitFor(orderId, isDecided, 5_000)).toMatchObject({ status: 'APPROVED' });
+    expect(polls).toBe(2);
+  });
+
+  it('goes on waiting while the order is pending, and gives up in time', async () => {
+    const watch = new OrderWatch(() => Promise.resolve([anOrder()]), 5);
+    expect(await watch.waitFor(orderId, isDecided, 40)).toBeNull();
+  });
+
+  it('asks once for all who wait, and nothing while nobody waits', async () => {
+    const asked: string[][] = [];
+    const watch = new OrderWatch((ids) => {
+      asked.push([...ids]);
+      return Promise.resolve(ids.map((id) => approve(anOrder({ orderId: id }), 1)));
+    }, 5);
+    await Promise.all([watch.waitFor('a', isDecided, 5_000), watch.waitFor('b', isDecided, 5_000)]);
+    const count = asked.length;
+    expect(asked[0]).toEqual(['a', 'b']);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(asked).toHaveLength(count);
+  });
+});
