@@ -4,9 +4,9 @@ CREATE TABLE "outbox" (
     "id" UUID NOT NULL,
     "topic" TEXT NOT NULL,
     "partition" INTEGER NOT NULL,
-    "key" TEXT NOT NULL,
+    "key" BYTEA,
     "headers" JSONB NOT NULL,
-    "value" BYTEA NOT NULL,
+    "value" BYTEA,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT clock_timestamp(),
 
     CONSTRAINT "outbox_pkey" PRIMARY KEY ("seq")
