@@ -37,16 +37,14 @@ export class WalletQueries {
       take: limit + 1,
     });
     if (rows.length === 0 && !(await this.one(customerId))) return undefined;
-    const items = rows
-      .slice(0, limit)
-      .map((row) =>
-        LedgerEntryView.parse({
-          ...row,
-          id: String(row.id),
-          amount: Number(row.amount),
-          at: row.at.toISOString(),
-        }),
-      );
+    const items = rows.slice(0, limit).map((row) =>
+      LedgerEntryView.parse({
+        ...row,
+        id: String(row.id),
+        amount: Number(row.amount),
+        at: row.at.toISOString(),
+      }),
+    );
     return { items, nextCursor: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
   }
 
