@@ -1,1 +1,1 @@
-export {};
+export { journalOf, journalPart, type JournalEntryRow, type JournalRow } from './journal.js';
