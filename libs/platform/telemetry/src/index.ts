@@ -1,1 +1,6 @@
-export {};
+export { type Attributes, type Meter, type Span, SpanKind } from '@opentelemetry/api';
+export { type Log, logger, silentLog } from './log.js';
+export { meter, prometheusText } from './metrics.js';
+export { failSpan, type SpanOptions, startSpan, withSpan } from './spans.js';
+export { startTelemetry, type Telemetry, type TelemetryOptions } from './start.js';
+export { currentTraceparent, traceIdOf, traceparentOf } from './traceparent.js';

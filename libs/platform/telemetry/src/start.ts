@@ -1,0 +1,60 @@
+import { context, trace } from '@opentelemetry/api';
+import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';
+import { type SpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import { ATTR_SERVICE_INSTANCE_ID, ATTR_SERVICE_NAME } from '@opentelemetry/semantic-conventions';
+import { AsyncContext } from './context.js';
+import { exportersFrom, samplerFrom } from './export.js';
+
+export interface TelemetryOptions {
+  readonly service: string;
+  /** Names this replica: `order-1`. */
+  readonly instance: string;
+  /** Where finished spans go instead of to the OTLP endpoint: for tests. */
+  readonly spanProcessors?: readonly SpanProcessor[];
+}
+
+export interface Telemetry {
+  /** Sends what is still buffered; waits for it 3 s at most, so that an absent collector does not hold up the end. */
+  shutdown(): Promise<void>;
+}
+
+let started = 0;
+
+/**
+ * Starts tracing in this process. Spans are made by hand (docs/adr/0006): nothing is patched, so it may be called at
+ * any time before the first request. OTLP goes out only when OTEL_EXPORTER_OTLP_ENDPOINT is set; without it spans
+ * still have valid ids, which travel in `traceparent` and `x-trace-id`. Sampling: OTEL_TRACES_SAMPLER(_ARG), by default
+ * parent-based and all. Several services in one process, as in tests, share the first one's provider.
+ */
+export function startTelemetry(options: TelemetryOptions): Telemetry {
+  started += 1;
+  const provider = started === 1 ? register(options) : undefined;
+  let stopped = false;
+  return {
+    async shutdown() {
+      if (stopped) return;
+      stopped = true;
+      started -= 1;
+      if (started === 0) {
+        trace.disable();
+        context.disable();
+      }
+      if (!provider) return;
+      const patience = new Promise<void>((resolve) => setTimeout(resolve, 3000).unref());
+      await Promise.race([provider.shutdown().catch(() => undefined), patience]);
+    },
+  };
+}
+
+function register({ service, instance, spanProcessors }: TelemetryOptions): TracerProvider {
+  const provider = new TracerProvider({
+    resource: defaultResource().merge(
+      resourceFromAttributes({ [ATTR_SERVICE_NAME]: service, [ATTR_SERVICE_INSTANCE_ID]: instance }),
+    ),
+    sampler: samplerFrom(process.env),
+    spanProcessors: [...(spanProcessors ?? exportersFrom(process.env))],
+  });
+  context.setGlobalContextManager(new AsyncContext());
+  trace.setGlobalTracerProvider(provider);
+  return provider;
+}
