@@ -1,0 +1,256 @@
+import type { Database } from '@faultline/database';
+import { type Producer, RefusedByBroker } from '@faultline/messaging';
+import { type Held, Leases } from './lease.js';
+import type { Log } from './log.js';
+import { type Refused, setAside, settle, takeWaiting, type Waiting } from './waiting.js';
+
+export interface RelayOptions {
+  readonly database: Database;
+  readonly producer: Producer;
+  /** Names this process; two living ones must not share it. */
+  readonly owner: string;
+  /** The partition numbers of all topics, 0 to n - 1. */
+  readonly partitions: readonly number[];
+  readonly log?: Log;
+  /** Milliseconds until another relay may take over from one that died. */
+  readonly leaseMs?: number;
+}
+
+export interface RelayStatus {
+  /** Partition numbers that this relay publishes. */
+  readonly partitions: readonly number[];
+  readonly published: number;
+  /** Why the last round failed; null when it did not. */
+  readonly failing: string | null;
+}
+
+const fullRound = 500;
+const shortestPoll = 5;
+const longestPoll = 250;
+const longestBackoff = 1000;
+const vacuumEvery = 5000;
+const drainFor = 1000;
+const stopWithin = 3000;
+
+/**
+ * Carries committed outbox rows to the broker, at least once and each order's in their order: claim the partitions by
+ * lease, publish what waits, settle (delete) what the broker acknowledged. Only one send is under way at a time.
+ */
+export class Relay {
+  readonly #o: RelayOptions;
+  readonly #leases: Leases;
+  readonly #leaseMs: number;
+  readonly #publishing = new Pause();
+  readonly #claiming = new Pause();
+  // Not ended by hints: they come with every commit, and would turn the backoff into a busy loop.
+  readonly #retrying = new Pause();
+  #loops: Promise<unknown> | undefined;
+  #stopping = false;
+  #published = 0;
+  #failing: string | null = null;
+  #vacuumed = { at: -Infinity, published: 0 };
+  #vacuum: Promise<void> = Promise.resolve();
+
+  constructor(options: RelayOptions) {
+    this.#o = options;
+    this.#leaseMs = options.leaseMs ?? 5000;
+    this.#leases = new Leases(options.database, options.owner, options.partitions, this.#leaseMs);
+  }
+
+  start(): void {
+    this.#loops ??= Promise.all([this.#claim(), this.#publish()]);
+  }
+
+  /** Publishes what waits for up to a second more, then gives the leases back. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#claiming.end();
+    this.#publishing.end();
+    this.#retrying.end();
+    // A frozen broker may hold a send for longer than a process has to end: what it does to the row is known to nobody.
+    await atMost(stopWithin, Promise.all([this.#loops, this.#vacuum]));
+    await this.#leases.giveBack().catch((error: unknown) => {
+      this.#o.log?.warn({ err: error }, 'relay leases could not be given back');
+    });
+  }
+
+  /** Something was committed to the outbox by this process: look now. Cheap. */
+  hint(): void {
+    this.#publishing.end();
+  }
+
+  status(): RelayStatus {
+    return {
+      partitions: [...this.#leases.held().keys()],
+      published: this.#published,
+      failing: this.#failing,
+    };
+  }
+
+  async #claim(): Promise<void> {
+    while (!this.#stopping) {
+      try {
+        const before = this.#leases.held().size;
+        await this.#leases.refresh();
+        if (this.#leases.held().size !== before) {
+          this.#o.log?.info({ partitions: [...this.#leases.held().keys()] }, 'relay leases');
+          this.#publishing.end();
+        }
+        await this.#claiming.wait(this.#leaseMs / (this.#leases.holdsAll() ? 3 : 5));
+      } catch (error) {
+        this.#o.log?.warn({ err: error }, 'relay leases could not be refreshed');
+        await this.#claiming.wait(Math.min(longestBackoff, this.#leaseMs / 10));
+      }
+    }
+  }
+
+  async #publish(): Promise<void> {
+    let poll = shortestPoll;
+    let backoff = 50;
+    let stopBy: number | undefined;
+    for (;;) {
+      if (this.#stopping) {
+        stopBy ??= performance.now() + drainFor;
+        if (performance.now() > stopBy) return;
+      }
+      try {
+        const found = await this.#round();
+        this.#failing = null;
+        backoff = 50;
+        if (found > 0) {
+          poll = shortestPoll;
+          this.#vacuumNowAndThen();
+          if (found >= fullRound) continue;
+        } else if (this.#stopping) return;
+        await this.#publishing.wait(poll);
+        poll = Math.min(longestPoll, poll * 1.5);
+      } catch (error) {
+        if (this.#stopping) return;
+        const because = error instanceof Error ? error.message : String(error);
+        if (this.#failing === null)
+          this.#o.log?.warn({ err: error }, 'relay cannot publish: it keeps trying');
+        this.#failing = because;
+        await this.#retrying.wait(backoff / 2 + (Math.random() * backoff) / 2);
+        backoff = Math.min(longestBackoff, backoff * 2);
+      }
+    }
+  }
+
+  /** Claimed partitions: publish, settle. Answers how many rows it found. */
+  async #round(): Promise<number> {
+    // A copy: a renewal in the meantime must not lend its fence to rows that were read under an older one.
+    const held = new Map(this.#leases.held());
+    if (held.size === 0) return 0;
+    const { database, producer } = this.#o;
+    const rows = await takeWaiting(database, [...held.keys()]);
+    if (rows.length === 0 || !this.#stillHolds(held)) return 0;
+    try {
+      await producer.send(rows.map(({ record }) => record));
+    } catch (error) {
+      if (!(error instanceof RefusedByBroker)) throw error;
+      await this.#publishOneByOne(rows, held);
+      return rows.length;
+    }
+    await this.#settle(rows, held);
+    return rows.length;
+  }
+
+  // The broker refuses a request as a whole: alone, each row shows whether it is the guilty one.
+  async #publishOneByOne(rows: readonly Waiting[], held: Held): Promise<void> {
+    const taken: Waiting[] = [];
+    const refused: Refused[] = [];
+    let failure: { readonly error: unknown } | undefined;
+    for (const row of rows) {
+      if (!this.#stillHolds(held)) break;
+      try {
+        await this.#o.producer.send([row.record]);
+        taken.push(row);
+      } catch (error) {
+        if (!(error instanceof RefusedByBroker)) {
+          failure = { error };
+          break;
+        }
+        refused.push({ row, because: error.message });
+      }
+    }
+    if (taken.length > 0) await this.#settle(taken, held);
+    if (refused.length > 0) {
+      const positions = refused.map(({ row, because }) => ({
+        topic: row.record.topic,
+        seq: row.seq,
+        because,
+      }));
+      this.#o.log?.error({ refused: positions }, 'the broker refuses messages for good: dead-lettered');
+      await setAside(this.#o.database, refused, held);
+    }
+    if (failure) throw failure.error;
+  }
+
+  async #settle(rows: readonly Waiting[], held: Held): Promise<void> {
+    this.#published += rows.length;
+    const deleted = await settle(this.#o.database, rows, held);
+    if (deleted === rows.length) return;
+    this.#o.log?.warn(
+      { published: rows.length, deleted },
+      'relay lost a lease while it published: duplicates follow',
+    );
+    this.#claiming.end();
+  }
+
+  #stillHolds(held: Held): boolean {
+    const now = this.#leases.held();
+    return [...held].every(([partition, fence]) => now.get(partition) === fence);
+  }
+
+  // Dead index entries slow every later ORDER BY seq LIMIT 500: 7.7 against 6.7 CPU seconds per 1,000 orders.
+  #vacuumNowAndThen(): void {
+    const now = performance.now();
+    if (now - this.#vacuumed.at < vacuumEvery || this.#vacuumed.published === this.#published) return;
+    this.#vacuumed = { at: now, published: this.#published };
+    this.#vacuum = this.#o.database
+      .query({ text: 'VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF, PARALLEL 0) outbox' })
+      .then(
+        () => undefined,
+        (error: unknown) => {
+          this.#o.log?.warn({ err: error }, 'the outbox could not be vacuumed');
+        },
+      );
+  }
+}
+
+/** A wait that can be cut short, also before it begins. */
+class Pause {
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  async wait(milliseconds: number): Promise<void> {
+    if (!this.#ended) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, milliseconds);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+    }
+    this.#ended = false;
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+}
+
+async function atMost(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([
+    work,
+    new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, milliseconds);
+    }),
+  ]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import type { Database } from '@faultline/database';
+import type { OutgoingRecord } from '@faultline/messaging';
+import type { Held } from './lease.js';
+import { readHeaders, type StoredHeaders } from './stored-headers.js';
+
+/** An outbox row that waits for its publication. */
+export interface Waiting {
+  readonly seq: number;
+  readonly record: OutgoingRecord;
+}
+
+export interface Refused {
+  readonly row: Waiting;
+  readonly because: string;
+}
+
+// A produce request carries one record batch per partition, and a broker takes batches up to 1 MiB by default.
+const budget = 900 * 1024;
+
+/**
+ * The rows of these partitions that wait, in their order: 500 at most, and no more than one request may carry.
+ * No cursor: a row with a smaller number that commits later is found all the same.
+ */
+export async function takeWaiting(database: Database, partitions: readonly number[]): Promise<Waiting[]> {
+  const rows = await database.query<{
+    seq: number;
+    topic: string;
+    partition: number;
+    key: Buffer | null;
+    headers: StoredHeaders;
+    value: Buffer | null;
+  }>({
+    name: 'relay-take',
+    text: `SELECT seq, topic, partition, key, headers, value
+FROM (
+  SELECT *, sum(size) OVER (ORDER BY seq) AS total
+  FROM (
+    SELECT seq, topic, partition, key, headers, value,
+           200 + coalesce(octet_length(value), 0) + octet_length(headers::text) AS size
+    FROM outbox WHERE partition = ANY($1::int[]) ORDER BY seq LIMIT 500
+  ) AS first
+) AS measured
+WHERE total <= $2 OR total = size
+ORDER BY seq`,
+    values: [partitions, budget],
+  });
+  return rows.map(({ seq, topic, partition, key, headers, value }) => ({
+    seq,
+    record: { topic, partition, key, value, headers: readHeaders(headers) },
+  }));
+}
+
+/**
+ * Deletes exactly the rows that the broker has acknowledged, and only those whose partition is still held under its
+ * fence: a relay that lost its lease can only duplicate. Never a range: a row that committed late would vanish unsent.
+ * Answers how many it deleted.
+ */
+export async function settle(database: Database, rows: readonly Waiting[], held: Held): Promise<number> {
+  const deleted = await database.query({
+    name: 'relay-settle',
+    text: `WITH fenced AS MATERIALIZED (
+  SELECT lease.partition FROM relay_lease AS lease
+  JOIN unnest($2::int[], $3::bigint[]) AS mine (partition, fence) USING (partition, fence)
+  ORDER BY lease.partition
+  FOR SHARE OF lease
+)
+DELETE FROM outbox WHERE seq = ANY($1::bigint[]) AND partition IN (SELECT partition FROM fenced)
+RETURNING seq`,
+    values: [rows.map(({ seq }) => seq), [...held.keys()], [...held.values()]],
+  });
+  return deleted.length;
+}
+
+/** Moves rows that the broker will never take to the dead letters of `relay`: deleted and kept in one statement. */
+export async function setAside(database: Database, refused: readonly Refused[], held: Held): Promise<void> {
+  await database.query({
+    name: 'relay-set-aside',
+    text: `WITH fenced AS MATERIALIZED (
+  SELECT lease.partition FROM relay_lease AS lease
+  JOIN unnest($2::int[], $3::bigint[]) AS mine (partition, fence) USING (partition, fence)
+  ORDER BY lease.partition
+  FOR SHARE OF lease
+), gone AS (
+  DELETE FROM outbox WHERE seq = ANY($1::bigint[]) AND partition IN (SELECT partition FROM fenced)
+  RETURNING *
+)
+INSERT INTO dead_letter (id, consumer, topic, partition, message_id, order_id, type, key, headers, value, reason, detail)
+SELECT letter.id, 'relay', topic, partition, coalesce(headers ->> 'ce_id', gone.id::text), headers ->> 'ce_subject',
+       headers ->> 'ce_type', key, headers, value, 'REFUSED_BY_BROKER', letter.detail
+FROM gone JOIN unnest($1::bigint[], $4::uuid[], $5::text[]) AS letter (seq, id, detail) USING (seq)`,
+    values: [
+      refused.map(({ row }) => row.seq),
+      [...held.keys()],
+      [...held.values()],
+      refused.map(() => randomUUID()),
+      refused.map(({ because }) => because.slice(0, 2000).replaceAll('\u0000', '\uFFFD')),
+    ],
+  });
+}
