@@ -1,5 +1,6 @@
 import type { Service } from '@faultline/service';
 import { type Config, readConfig } from './config.js';
+import { createDemoData } from './demo-data.js';
 import { sagaCommands } from './participants/saga-commands.consumer.js';
 import { StockCommands } from './stock/stock.commands.js';
 import { StockController } from './stock/stock.controller.js';
@@ -21,5 +22,8 @@ export const inventory: Service<Config> = {
       { provide: StockQueries, useFactory: () => new StockQueries(config.DATABASE_URL) },
     ],
   }),
+  prepare: async ({ config, database }) => {
+    if (config.FAULTLINE_DEMO_DATA === 'on') await createDemoData(new StockCommands(database));
+  },
   consumers: (parts) => [sagaCommands(parts)],
 };

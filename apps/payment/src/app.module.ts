@@ -1,5 +1,6 @@
 import type { Service } from '@faultline/service';
 import { type Config, readConfig } from './config.js';
+import { createDemoData } from './demo-data.js';
 import { sagaCommands } from './participants/saga-commands.consumer.js';
 import { WalletCommands } from './wallets/wallet.commands.js';
 import { WalletController } from './wallets/wallet.controller.js';
@@ -22,5 +23,8 @@ export const payment: Service<Config> = {
       { provide: WalletQueries, useFactory: () => new WalletQueries(config.DATABASE_URL) },
     ],
   }),
+  prepare: async ({ config, database }) => {
+    if (config.FAULTLINE_DEMO_DATA === 'on') await createDemoData(new WalletCommands(database));
+  },
   consumers: (parts) => [sagaCommands(parts)],
 };

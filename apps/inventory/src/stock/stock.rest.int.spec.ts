@@ -3,6 +3,8 @@ import { InventoryAudit, StockList, StockView } from '@faultline/contracts';
 import { startService } from '@faultline/service';
 import { testDatabase } from '@faultline/testing';
 import { inventory } from '../app.module.js';
+import { createDemoData } from '../demo-data.js';
+import { StockCommands } from './stock.commands.js';
 
 type Running = Awaited<ReturnType<typeof startService>>;
 let db: Awaited<ReturnType<typeof testDatabase>>;
@@ -151,6 +153,22 @@ describe('stock by REST', () => {
     expect(answer).toMatchObject({
       openapi: expect.stringMatching(/^3\.1/),
       paths: { '/stock/{sku}/deliveries': { post: {} } },
+    });
+  });
+});
+
+describe('the demo data', () => {
+  it('is created once, however often the service starts', async () => {
+    await createDemoData(new StockCommands(db.database));
+    await createDemoData(new StockCommands(db.database));
+    expect(await (await call('GET', '/stock/tea-rare')).json()).toMatchObject({
+      unitPrice: 9900,
+      onHand: 5,
+      delivered: 5,
+    });
+    expect(await (await call('GET', '/stock/teapot')).json()).toMatchObject({
+      unitPrice: 3200,
+      onHand: 10_000,
     });
   });
 });

@@ -41,24 +41,27 @@ beforeEach(async () => {
 
 // Whatever a test did, no shelf may have lost or made anything, and shelves and reservations must tell the same story.
 afterEach(async () => {
-  const rows = await db.database.query<{
-    sku: string;
-    reserved: number;
-    sold: number;
-    kept: number;
-    gone: number;
-  }>({
-    name: 'sums',
-    text: `SELECT sku, reserved, sold,
+  try {
+    const rows = await db.database.query<{
+      sku: string;
+      reserved: number;
+      sold: number;
+      kept: number;
+      gone: number;
+    }>({
+      name: 'sums',
+      text: `SELECT sku, reserved, sold,
       (SELECT coalesce(sum((l->>'quantity')::bigint), 0)::bigint FROM reservation, jsonb_array_elements(lines) l WHERE status = 'RESERVED' AND l->>'sku' = stock.sku) AS kept,
       (SELECT coalesce(sum((l->>'quantity')::bigint), 0)::bigint FROM reservation, jsonb_array_elements(lines) l WHERE status = 'CONFIRMED' AND l->>'sku' = stock.sku) AS gone
     FROM stock`,
-    values: [],
-  });
-  for (const row of rows) expect([row.sku, row.reserved, row.sold]).toEqual([row.sku, row.kept, row.gone]);
-  await db.database.pool.query(
-    'TRUNCATE stock, reservation, inbox, outbox, journal, dead_letter, idempotency_key',
-  );
+      values: [],
+    });
+    for (const row of rows) expect([row.sku, row.reserved, row.sold]).toEqual([row.sku, row.kept, row.gone]);
+  } finally {
+    await db.database.pool.query(
+      'TRUNCATE stock, reservation, inbox, outbox, journal, dead_letter, idempotency_key',
+    );
+  }
 });
 
 const handle = () =>

@@ -3,6 +3,8 @@ import { PaymentAudit, WalletView } from '@faultline/contracts';
 import { startService } from '@faultline/service';
 import { testDatabase } from '@faultline/testing';
 import { payment } from '../app.module.js';
+import { createDemoData } from '../demo-data.js';
+import { WalletCommands } from './wallet.commands.js';
 
 type Running = Awaited<ReturnType<typeof startService>>;
 let db: Awaited<ReturnType<typeof testDatabase>>;
@@ -154,6 +156,15 @@ describe('wallets by REST', () => {
       openapi: expect.stringMatching(/^3\.1/),
       paths: { '/wallets/{customerId}/deposits': { post: {} } },
     });
+  });
+});
+
+describe('the demo data', () => {
+  it('is created once, however often the service starts', async () => {
+    await createDemoData(new WalletCommands(db.database));
+    await createDemoData(new WalletCommands(db.database));
+    expect(await wallet('customer-100')).toMatchObject({ balance: 1_000_000, deposited: 1_000_000 });
+    expect(await wallet('customer-poor')).toMatchObject({ balance: 0 });
   });
 });
 

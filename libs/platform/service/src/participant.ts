@@ -7,7 +7,7 @@ import {
 } from '@faultline/contracts';
 import type { JournalRow } from '@faultline/journal';
 import type { Envelope } from '@faultline/messaging';
-import type { Incoming, OutgoingMessage, Poison } from '@faultline/outbox';
+import type { Incoming, OutgoingMessage, Poisoned } from '@faultline/outbox';
 import { currentTraceparent, SpanKind, withSpan } from '@faultline/telemetry';
 import { v7 as uuidv7 } from 'uuid';
 
@@ -53,9 +53,10 @@ export async function answer<M extends Command>(
         'faultline.command': name,
         'faultline.order_id': orderId,
       },
-      ...(message.traceparent === null ? {} : { parent: message.traceparent, links: [message.traceparent] }),
+      parent: message.traceparent,
+      links: message.traceparent === null ? [] : [message.traceparent],
     },
-    async () => {
+    () => {
       const verdict = decide(message);
       const attempt = message.body.attempt;
       const refusal = 'refused' in verdict ? { reason: verdict.refused, detail: verdict.detail } : undefined;
@@ -92,7 +93,7 @@ export async function answer<M extends Command>(
  * suspended instead of waiting for ever. What cannot be read is only a dead letter.
  */
 export function deadLetterAnswers(
-  poisoned: readonly (Poison & { readonly deadLetterId: string })[],
+  poisoned: readonly Poisoned[],
   now: number,
 ): { readonly replies: OutgoingMessage[]; readonly entries: JournalRow[] } {
   const replies: OutgoingMessage[] = [];

@@ -7,6 +7,7 @@ import { OperationsModule } from '@faultline/operations';
 import { type Log, logger, startTelemetry } from '@faultline/telemetry';
 import type { DynamicModule } from '@nestjs/common';
 import { BrokerSide, type Consumption, type TopicSpec } from './broker.js';
+import { Housekeeping } from './housekeeping.js';
 import { serviceMetrics } from './metrics.js';
 import { BadSettings, type ServiceSettings } from './settings.js';
 
@@ -37,6 +38,8 @@ export interface Service<Config extends ServiceSettings = ServiceSettings> {
   readonly migrations: URL;
   readonly module: (parts: Parts<Config>) => DynamicModule;
   readonly consumers?: (parts: Parts<Config>) => readonly Consumption[];
+  /** Runs when the database is migrated, before the service calls itself started: its demo data, for one. */
+  readonly prepare?: (parts: Parts<Config>) => Promise<void>;
   readonly workers?: (parts: Parts<Config>) => readonly Worker[];
   readonly ready?: (parts: Parts<Config>) => readonly Check[];
 }
@@ -138,6 +141,7 @@ export async function startService<Config extends ServiceSettings>(
       (why) => (migrated = why),
     );
     if (stopping.signal.aborted) return;
+    await service.prepare?.(parts);
     migrated = true;
     broker = new BrokerSide({
       brokers: config.KAFKA_BROKERS,
@@ -148,7 +152,7 @@ export async function startService<Config extends ServiceSettings>(
       log,
       onBatch,
     });
-    workers = service.workers?.(parts) ?? [];
+    workers = [...(service.workers?.(parts) ?? []), new Housekeeping(database, log)];
     for (const worker of workers) worker.start();
     broker.start();
   })();

@@ -29,6 +29,8 @@ export const serviceSettings = z.object({
     .refine((list) => list.length > 0 && list.every((broker) => /^[^\s:]+:\d+$/.test(broker)), {
       error: 'must be host:port, several separated by commas',
     }),
+  /** `on`: create the demo data where there is none yet. */
+  FAULTLINE_DEMO_DATA: z.enum(['on', 'off'], 'must be on or off').default('off'),
   FAULTLINE_SERVICE_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
 });
 export type ServiceSettings = z.infer<typeof serviceSettings>;

@@ -1,0 +1,39 @@
+import type { Database } from '@faultline/database';
+import { sweepInbox, sweepRedriven } from '@faultline/outbox';
+import type { Log } from '@faultline/telemetry';
+
+const hour = 3_600_000;
+// The topics keep their messages for seven days: an inbox row must outlive the last chance of its message to come again.
+const keepFor = 8 * 24 * hour;
+
+/** Forgets once an hour what can no longer matter: inbox rows and redriven dead letters. */
+export class Housekeeping {
+  readonly #database: Database;
+  readonly #log: Log;
+  #timer: NodeJS.Timeout | undefined;
+  #sweep: Promise<void> = Promise.resolve();
+
+  constructor(database: Database, log: Log) {
+    this.#database = database;
+    this.#log = log;
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => (this.#sweep = this.#run()), hour).unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#sweep;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      const inbox = await sweepInbox(this.#database, keepFor);
+      const deadLetters = await sweepRedriven(this.#database, keepFor);
+      if (inbox + deadLetters > 0) this.#log.info({ inbox, deadLetters }, 'swept');
+    } catch (error) {
+      this.#log.warn({ err: error }, 'sweep failed: the next one comes in an hour');
+    }
+  }
+}
