@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { brokeTheConnection, DatabaseUnavailable, OutcomeUnknown } from './errors.js';
+import { brokeTheConnection, DatabaseUnavailable, OutcomeUnknown, sqlState } from './errors.js';
 import { type Part, readTogether, type Statement, writeTogether } from './statement.js';
 
 export interface DatabaseOptions {
@@ -72,8 +72,10 @@ export function openDatabase(options: DatabaseOptions): Database {
     options: plans,
     types,
   });
-  // An idle connection that the server closes is replaced at the next use; without a listener it would end the process.
+  // A connection that the server closes, idle or between two statements of a transaction, fails its next use and is
+  // replaced; without a listener on pool and client it would end the process.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
 
   const connect = async (): Promise<pg.PoolClient> => {
     try {
@@ -93,11 +95,17 @@ export function openDatabase(options: DatabaseOptions): Database {
         await client.query('BEGIN');
         const result = await work(transactionOn(client));
         committing = true;
-        await client.query('COMMIT');
+        const { command } = await client.query('COMMIT');
+        // The server answers COMMIT of a failed transaction with ROLLBACK and no error: work that swallowed the
+        // failure of a statement must not be taken for committed.
+        committing = false;
+        if (command !== 'COMMIT')
+          throw new Error('the transaction was rolled back: its work hid a failed statement');
         client.release();
         return result;
       } catch (error) {
-        if (brokeTheConnection(error) && (committing || isConnectionError(error))) {
+        // At COMMIT only an answer of the server tells what happened.
+        if (brokeTheConnection(error) || (committing && sqlState(error) === undefined)) {
           client.release(true);
           throw committing ? new OutcomeUnknown(error) : new DatabaseUnavailable(error);
         }
@@ -157,15 +165,4 @@ function transactionOn(client: pg.PoolClient): Transaction {
 
 function config(statement: Statement | pg.QueryConfig): pg.QueryConfig {
   return { ...statement, values: statement.values ? [...statement.values] : [] };
-}
-
-// Errors thrown by the work itself (a refusal of its own, a bug) must not be mistaken for a broken connection.
-function isConnectionError(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if ('severity' in error) return true;
-  const code: unknown = 'code' in error ? error.code : undefined;
-  return (
-    (typeof code === 'string' && /^E(CONN|PIPE|TIMEDOUT|HOST)/.test(code)) ||
-    /Connection terminated|Query read timeout|timeout expired|not queryable/i.test(error.message)
-  );
 }

@@ -5,7 +5,9 @@
 export class OutcomeUnknown extends Error {
   override readonly name = 'OutcomeUnknown';
   constructor(cause: unknown) {
-    super('the connection broke while committing: it is not known whether the transaction took effect', { cause });
+    super('the connection broke while committing: it is not known whether the transaction took effect', {
+      cause,
+    });
   }
 }
 
@@ -14,7 +16,9 @@ export class DatabaseUnavailable extends Error {
   override readonly name = 'DatabaseUnavailable';
   readonly retriable = true;
   constructor(cause: unknown) {
-    super(`the database is not available: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`the database is not available: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
 }
 
@@ -38,9 +42,19 @@ export function isSerializationConflict(error: unknown): boolean {
   return state === '40001' || state === '40P01';
 }
 
-/** The connection is gone or the server is stopping or starting; the statement itself was not refused. */
+/**
+ * The connection is gone or the server is stopping or starting; the statement itself was not refused. An error of the
+ * work's own (a refusal, a bug) is not mistaken for it.
+ */
 export function brokeTheConnection(error: unknown): boolean {
   const state = sqlState(error);
-  if (state === undefined) return error instanceof Error;
-  return state.startsWith('08') || state.startsWith('57P') || state === '53300';
+  if (state !== undefined) return state.startsWith('08') || state.startsWith('57P') || state === '53300';
+  if (!(error instanceof Error)) return false;
+  const code: unknown = 'code' in error ? error.code : undefined;
+  return (
+    (typeof code === 'string' && /^E(CONN|PIPE|TIMEDOUT|HOST|NET)/.test(code)) ||
+    /Connection terminated|Query read timeout|timeout expired|not queryable|Client was closed/i.test(
+      error.message,
+    )
+  );
 }

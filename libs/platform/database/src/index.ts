@@ -8,10 +8,4 @@ export {
   sqlState,
 } from './errors.js';
 export { migrate } from './migrate.js';
-export {
-  databaseClock,
-  readTogether,
-  writeTogether,
-  type Part,
-  type Statement,
-} from './statement.js';
+export { databaseClock, readTogether, writeTogether, type Part, type Statement } from './statement.js';

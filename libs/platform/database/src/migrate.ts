@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
  */
 export async function migrate(url: string, folder: string): Promise<string[]> {
   await createDatabase(url);
-  const client = new pg.Client({ connectionString: url, application_name: 'migrate' });
+  const client = clientFor(url);
   await client.connect();
   try {
     await client.query(`SELECT pg_advisory_lock(hashtext('faultline-migrate'))`);
@@ -65,7 +65,7 @@ async function createDatabase(url: string): Promise<void> {
   const target = new URL(url);
   const name = decodeURIComponent(target.pathname.slice(1));
   target.pathname = '/postgres';
-  const client = new pg.Client({ connectionString: target.href, application_name: 'migrate' });
+  const client = clientFor(target.href);
   await client.connect();
   try {
     const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [name]);
@@ -79,4 +79,11 @@ async function createDatabase(url: string): Promise<void> {
   } finally {
     await client.end();
   }
+}
+
+function clientFor(url: string): pg.Client {
+  const client = new pg.Client({ connectionString: url, application_name: 'migrate' });
+  // A server that stops between two statements fails the next one; without a listener it would end the process.
+  client.on('error', () => undefined);
+  return client;
 }
