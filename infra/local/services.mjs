@@ -1,0 +1,129 @@
+// What each service is told, and when an order can really be placed.
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Problem } from './problem.mjs';
+import { root, node } from './root.mjs';
+
+/** In the order in which they are started. */
+export const SERVICES = ['inventory', 'payment', 'order'];
+
+// Measured: a service idles at 60 to 80 MB of heap less with a small young generation and the heap kept tight; at 300
+// orders a second the collector then costs 2 % more.
+const MEMORY = ['--max-old-space-size=192', '--max-semi-space-size=2', '--optimize-for-size'];
+
+// What of the starter's environment a service may see: its own settings come from here and from nowhere else.
+const INHERITED = /^(PATH|HOME|USER|TMPDIR|LANG|LC_.*|TZ|NO_COLOR|OTEL_.*|FAULTLINE_(?!FOLDER$).*)$/;
+
+/** Answers what to spawn for one service. */
+export function service(name, { urls, databaseUrl, brokers, token, env = {} }) {
+  const inherited = Object.fromEntries(Object.entries(process.env).filter(([key]) => INHERITED.test(key)));
+  const url = new URL(urls[name]);
+  return {
+    command: node,
+    args: [...MEMORY, join(root, 'apps', name, 'dist', 'main.js')],
+    cwd: join(root, 'apps', name),
+    env: {
+      ...inherited,
+      NODE_ENV: 'production',
+      PORT: url.port,
+      HOST: '127.0.0.1',
+      INSTANCE: `${name}-1`,
+      DATABASE_URL: databaseUrl,
+      KAFKA_BROKERS: brokers,
+      FAULTLINE_SERVICE_TOKEN: token,
+      ...(name === 'order' ? { INVENTORY_URL: urls.inventory, PAYMENT_URL: urls.payment } : {}),
+      ...env,
+    },
+  };
+}
+
+/** The token that opens operations; made at the first start, readable by its owner only. */
+export function serviceToken(file) {
+  if (process.env.FAULTLINE_SERVICE_TOKEN) return process.env.FAULTLINE_SERVICE_TOKEN;
+  if (existsSync(file)) {
+    chmodSync(file, 0o600);
+    const token = readFileSync(file, 'utf8').trim();
+    if (token.length >= 16) return token;
+  }
+  mkdirSync(dirname(file), { recursive: true });
+  const token = randomBytes(24).toString('base64url');
+  writeFileSync(file, `${token}\n`, { mode: 0o600 });
+  return token;
+}
+
+/** One HTTP request; answers { status, text, json() }. Rejects when nobody answers in time. */
+export function request(url, { method = 'GET', headers = {}, body, within = 5000 } = {}) {
+  return new Promise((resolve, reject) => {
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const sent = httpRequest(
+      url,
+      {
+        method,
+        agent: false,
+        headers: {
+          ...(payload
+            ? { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }
+            : {}),
+          ...headers,
+        },
+      },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk) => (text += chunk));
+        response.on('error', reject);
+        response.on('end', () =>
+          resolve({ status: response.statusCode, text, json: () => JSON.parse(text) }),
+        );
+      },
+    );
+    sent.setTimeout(within, () => sent.destroy(new Error(`no answer within ${within} ms`)));
+    sent.on('error', reject);
+    sent.end(payload);
+  });
+}
+
+/**
+ * Why this service cannot do its part of an order yet; null when it can: it is ready by its own word, and each of its
+ * consumers is a member of its group (an order service without a broker is ready, yet nothing would come of its orders).
+ */
+export async function whatIsMissing(url, { consumers = true } = {}) {
+  try {
+    const ready = await request(`${url}/health/ready`, { within: 2000 });
+    if (ready.status !== 200) return `not ready: ${ready.text.slice(0, 300)}`;
+    if (!consumers) return null;
+    const { text } = await request(`${url}/metrics`, { within: 2000 });
+    const joined = [...text.matchAll(/^faultline_consumer_joined\{[^}]*\} (\d)/gm)];
+    if (joined.length === 0) return 'its consumers wait for the broker';
+    return joined.every(([, is]) => is === '1') ? null : 'its consumers are joining their groups';
+  } catch (error) {
+    return `does not answer (${error.code ?? error.message})`;
+  }
+}
+
+/** Resolves when nothing is missing. `trouble` may answer a reason why it is pointless to wait on. */
+export async function whenReady(
+  name,
+  url,
+  { within = 60_000, trouble = () => null, log, consumers, say = () => {} } = {},
+) {
+  const until = Date.now() + within;
+  for (;;) {
+    const missing = await whatIsMissing(url, { consumers });
+    if (missing === null) return;
+    say(missing.slice(0, 60));
+    const hopeless = trouble() ?? (Date.now() > until ? `${missing} after ${within / 1000} s` : null);
+    if (hopeless) throw new Problem(`${name} did not become ready: ${hopeless}\n${tailOf(log)}`);
+    await sleep(100);
+  }
+}
+
+/** The last lines of a log, for a message. */
+export function tailOf(file, lines = 8) {
+  if (!file || !existsSync(file)) return '';
+  const tail = readFileSync(file, 'utf8').trimEnd().split('\n').slice(-lines);
+  return [`Last lines of ${file}:`, ...tail.map((line) => `    ${line.slice(0, 300)}`)].join('\n');
+}

@@ -1,0 +1,128 @@
+/** The processes of a system that can be killed, frozen and restarted. */
+export type ServiceName = 'order' | 'inventory' | 'payment';
+export type ProcessName = ServiceName | 'postgres' | 'kafka';
+
+export const SERVICES: readonly ServiceName[];
+
+/** Something the person in front can mend. */
+export class Problem extends Error {}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** One process that is wanted: whenever it dies it is started again, after 0.2 s, then twice that, up to 5 s. */
+export interface SupervisedProcess {
+  readonly name: string;
+  /** Undefined while nothing runs. */
+  readonly pid: number | undefined;
+  readonly isRunning: boolean;
+  /** Resolves when the run that is present now ends; at once when nothing runs. */
+  readonly exited: Promise<Exit>;
+  /** Sends a signal, SIGKILL unless told otherwise; what dies of it is started again. False when nothing runs. */
+  kill(signal?: NodeJS.Signals): boolean;
+  start(): Promise<void>;
+  /** Ends it, and it stays ended. After `within` milliseconds (8000) it is killed. */
+  stop(how?: StopOptions): Promise<void>;
+  restart(how?: StopOptions): Promise<void>;
+  freeze(): void;
+  thaw(): void;
+}
+
+export interface StopOptions {
+  readonly signal?: NodeJS.Signals;
+  readonly within?: number;
+}
+
+export interface Ports {
+  readonly order: number;
+  readonly payment: number;
+  readonly inventory: number;
+  readonly postgres: number;
+  readonly kafka: number;
+  readonly kafkaController: number;
+}
+
+export interface SystemEvent {
+  readonly name: string;
+  readonly what: 'died' | 'restarted' | 'not started';
+  readonly code?: number | null;
+  readonly signal?: NodeJS.Signals | null;
+  readonly pid?: number;
+  readonly retryInMs?: number | null;
+  readonly error?: Error;
+}
+
+export interface SystemOptions {
+  /** Where its data, logs, pid files and token live. Made when it is not there; one system per folder. */
+  readonly folder: string;
+  /** 'free' (the default) picks ports that nobody has; a number left out is the usual one. */
+  readonly ports?: 'free' | Partial<Ports>;
+  /** Which services; all three unless told. None: only Postgres and Kafka. */
+  readonly services?: readonly ServiceName[];
+  /** More environment for every service, and for single ones. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly serviceEnv?: Readonly<Partial<Record<ServiceName, Readonly<Record<string, string>>>>>;
+  /** Whether what dies is started again; true. */
+  readonly restart?: boolean;
+  /** Whether shelves and wallets are made; true with all three services. */
+  readonly demoData?: boolean;
+  /** False (the default) leaves out fsync: it survives kill -9 of any process, not the loss of the machine. */
+  readonly durable?: boolean;
+  /** Removes the data of earlier runs in this folder first. */
+  readonly fresh?: boolean;
+  /** False shows progress; true is the default. */
+  readonly quiet?: boolean;
+  /** False leaves Kafka out until startKafka(): the broker is absent at the start. */
+  readonly startKafka?: boolean;
+  /** False does not wait for the consumers to have joined. */
+  readonly waitForBroker?: boolean;
+  readonly infra?: 'embedded' | 'docker' | 'external';
+  readonly external?: { readonly postgresUrl: string; readonly brokers: string };
+  /** Hears of deaths and restarts. */
+  readonly tell?: (event: SystemEvent) => void;
+}
+
+export interface System {
+  readonly folder: string;
+  readonly ports: Ports;
+  readonly urls: Readonly<Record<ServiceName, string>>;
+  /** The server; its databases are faultline_order, faultline_inventory, faultline_payment. */
+  readonly postgresUrl: string;
+  databaseUrl(service: ServiceName): string;
+  /** host:port, several separated by commas. */
+  readonly brokers: string;
+  /** The service token. */
+  readonly token: string;
+  readonly infra: 'embedded' | 'docker' | 'external';
+  /** The log file of a process. */
+  log(name: ProcessName): string;
+  process(name: ProcessName): SupervisedProcess;
+  /** Resolves when every service is ready and, unless told otherwise, each of its consumers is in its group. */
+  whenReady(options?: {
+    readonly within?: number;
+    readonly names?: readonly ServiceName[];
+    readonly consumers?: boolean;
+  }): Promise<void>;
+  /** Resolves when it answers queries. */
+  startPostgres(): Promise<void>;
+  stopPostgres(how?: StopOptions): Promise<void>;
+  /** Resolves when groups can be joined. */
+  startKafka(): Promise<void>;
+  stopKafka(how?: StopOptions): Promise<void>;
+  /** Stops a process from running without ending it (SIGSTOP, with all its children), and lets it go on. */
+  freeze(name: ProcessName): void;
+  thaw(name: ProcessName): void;
+  /** Services, then Kafka, then Postgres; within ten seconds. */
+  stop(): Promise<void>;
+}
+
+/** Starts a system beside any others. The services must have been built. Throws a Problem when it cannot start. */
+export function startSystem(options: SystemOptions): Promise<System>;
+
+/** Creates the demo data that are missing; answers how many things were created. */
+export function createDemoData(system: {
+  readonly urls: Readonly<Record<ServiceName, string>>;
+  readonly token: string;
+}): Promise<number>;

@@ -1,0 +1,30 @@
+// npm test: everything CI knows about, on a fresh clone. The other half is test/stages.mjs.
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { demandNode, install, main, runWithOwnNode } from './bootstrap.mjs';
+import { Problem } from './problem.mjs';
+
+const KINDS = ['unit', 'integration', 'e2e'];
+const HELP = `npm test                            lint, boundaries, format, types, build, unit, integration, e2e
+npm test -- --only unit             one of: ${KINDS.join(', ')}; only what that needs
+npm test -- --help                  this
+
+Integration tests get a Postgres and a Kafka of their own, started once per run on free ports; e2e tests start whole
+systems. INFRA=embedded|docker|external as for npm start. The results lie under .faultline/test-results.`;
+
+await main(async () => {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      options: { only: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    }));
+  } catch (error) {
+    throw new Problem(`${error.message.split('. ')[0]}.\n\n${HELP}`);
+  }
+  if (values.help) return console.log(HELP);
+  if (values.only !== undefined && !KINDS.includes(values.only))
+    throw new Problem(`--only takes ${KINDS.join(', ')}, not ${values.only}.`);
+  demandNode();
+  await install();
+  return runWithOwnNode(join('test', 'stages.mjs'), values.only ? [values.only] : []);
+});
