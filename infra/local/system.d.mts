@@ -66,7 +66,7 @@ export interface SystemOptions {
   readonly serviceEnv?: Readonly<Partial<Record<ServiceName, Readonly<Record<string, string>>>>>;
   /** Whether what dies is started again; true. */
   readonly restart?: boolean;
-  /** Whether shelves and wallets are made; true with all three services. */
+  /** Whether the services fill shelves and open wallets at their first start; true with all three. */
   readonly demoData?: boolean;
   /** False (the default) leaves out fsync: it survives kill -9 of any process, not the loss of the machine. */
   readonly durable?: boolean;
@@ -120,9 +120,3 @@ export interface System {
 
 /** Starts a system beside any others. The services must have been built. Throws a Problem when it cannot start. */
 export function startSystem(options: SystemOptions): Promise<System>;
-
-/** Creates the demo data that are missing; answers how many things were created. */
-export function createDemoData(system: {
-  readonly urls: Readonly<Record<ServiceName, string>>;
-  readonly token: string;
-}): Promise<number>;

@@ -2,7 +2,6 @@
 // one of them; a test starts as many as it likes, side by side.
 import { mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { createDemoData } from './demo-data.mjs';
 import { compose, dockerIsThere } from './docker.mjs';
 import { findJava, howToInstallJava } from './java.mjs';
 import { fetchKafka, prepareKafka, whenKafkaReady } from './kafka.mjs';
@@ -22,7 +21,6 @@ import { root } from './root.mjs';
 import { service, serviceToken, SERVICES, tailOf, whenReady } from './services.mjs';
 import { Supervised } from './supervised.mjs';
 
-export { createDemoData } from './demo-data.mjs';
 export { Problem } from './problem.mjs';
 export { SERVICES } from './services.mjs';
 
@@ -238,7 +236,7 @@ export async function startSystem(options) {
           databaseUrl: databaseUrl(name),
           brokers,
           token,
-          env: { ...env, ...serviceEnv[name] },
+          env: { FAULTLINE_DEMO_DATA: demoData ? 'on' : 'off', ...env, ...serviceEnv[name] },
         }),
       );
     }
@@ -285,12 +283,6 @@ export async function startSystem(options) {
           }),
         ),
       );
-      if (demoData) {
-        await progress.step('Demo data', async (say) => {
-          const created = await createDemoData({ urls, token });
-          say(created > 0 ? `${created} shelves and wallets` : 'there already');
-        });
-      }
     })();
     await together([startingKafka, startingServices]);
     if (services.length > 0 && withKafka && waitForBroker) {
