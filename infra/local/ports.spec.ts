@@ -1,0 +1,38 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { describe, expect, it } from '@jest/globals';
+import { demandFree, freePorts, holderOf, isFree } from './ports.mjs';
+import { portsFrom } from './system.mjs';
+
+describe('ports', () => {
+  it('that are taken are named with their holder and the setting that changes them', async () => {
+    const [port] = await freePorts(1);
+    const server = createServer().listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const demanded = demandFree(
+        [{ port, setting: 'ORDER_PORT', what: 'the order service' }],
+        () => 'java (pid 17)',
+      );
+      await expect(demanded).rejects.toThrow(
+        `Port ${port}, meant for the order service, is taken by java (pid 17). End that, or choose another: ORDER_PORT=`,
+      );
+      const holder = holderOf(port);
+      if (holder !== null) expect(holder).toContain(`(pid ${process.pid})`);
+    } finally {
+      server.close();
+    }
+  });
+
+  it('that are free are all different, and free', async () => {
+    const ports: number[] = await freePorts(6);
+    expect(new Set(ports).size).toBe(6);
+    for (const port of ports) expect(await isFree(port)).toBe(true);
+    await demandFree(ports.map((port) => ({ port, setting: 'X', what: 'x' })));
+  });
+
+  it('come from the environment, and must be ports', () => {
+    expect(portsFrom({ ORDER_PORT: '4001' })).toMatchObject({ order: 4001, payment: 3002 });
+    expect(() => portsFrom({ KAFKA_PORT: 'nine' })).toThrow('KAFKA_PORT is nine; it must be a port number');
+  });
+});
