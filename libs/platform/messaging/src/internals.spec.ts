@@ -1,0 +1,39 @@
+import { describe, expect, it } from '@jest/globals';
+import { asGroupInstance, joinGroup, mendInternals, murmur2, requestQueue } from './internals.js';
+
+describe('the places inside kafkajs that are mended', () => {
+  it('are still there', () => {
+    expect(typeof requestQueue.prototype.scheduleCheckPendingRequests).toBe('function');
+    expect(typeof joinGroup.protocol({ version: 5 })).toBe('function');
+    expect(murmur2('a')).toEqual(expect.any(Number));
+  });
+
+  it('write the group instance id into JoinGroup, and only inside its instance', async () => {
+    mendInternals();
+    const request = {
+      groupId: 'group',
+      sessionTimeout: 10_000,
+      rebalanceTimeout: 10_000,
+      memberId: '',
+      protocolType: 'consumer',
+      groupProtocols: [],
+    };
+    const bytes = async (): Promise<string> => {
+      const built = joinGroup.protocol({ version: 5 })(request) as {
+        request: { encode(): Promise<{ buffer: Buffer }> };
+      };
+      return (await built.request.encode()).buffer.toString('latin1');
+    };
+    expect(await asGroupInstance('inventory-1', bytes)).toContain('inventory-1');
+    expect(await bytes()).not.toContain('inventory-1');
+  });
+
+  it('leave an idle connection without a timer', () => {
+    mendInternals();
+    const queue = { pending: [], throttledUntil: -1, throttleCheckTimeoutId: null };
+    requestQueue.prototype.scheduleCheckPendingRequests.call(
+      queue as unknown as typeof requestQueue.prototype,
+    );
+    expect(queue.throttleCheckTimeoutId).toBeNull();
+  });
+});

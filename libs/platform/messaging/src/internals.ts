@@ -1,0 +1,53 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createRequire } from 'node:module';
+
+// kafkajs 2.2.4 is its last release, and these are the places of its inside that we mend. internals.spec.ts fails when
+// they move. docs/adr/0003 says why we live with it.
+const require = createRequire(import.meta.url);
+
+interface RequestQueueClass {
+  readonly prototype: {
+    pending: unknown[];
+    throttledUntil: number;
+    scheduleCheckPendingRequests(): void;
+  };
+}
+type Build = (request: Readonly<Record<string, unknown>>) => unknown;
+interface JoinGroup {
+  protocol(options: { readonly version: number }): Build;
+}
+
+export const requestQueue = require('kafkajs/src/network/requestQueue') as RequestQueueClass;
+export const joinGroup = require('kafkajs/src/protocol/requests/joinGroup') as JoinGroup;
+export const murmur2 = require('kafkajs/src/producer/partitioners/default/murmur2') as (
+  key: string | Buffer,
+) => number;
+
+const instance = new AsyncLocalStorage<string>();
+let mended = false;
+
+/** Mends kafkajs once per process. */
+export function mendInternals(): void {
+  if (mended) return;
+  mended = true;
+
+  // tulios/kafkajs#1704: it looks for pending requests every 10 ms although there are none: 805 wake-ups a second.
+  const schedule = requestQueue.prototype.scheduleCheckPendingRequests;
+  requestQueue.prototype.scheduleCheckPendingRequests = function scheduleWhenNeeded() {
+    if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
+  };
+
+  // Static membership (KIP-345): kafkajs can write group.instance.id and never does. A restarted process then takes its
+  // dead predecessor's place at once (0.6 s) instead of waiting for its session to end (10 s).
+  const protocol = joinGroup.protocol;
+  joinGroup.protocol = ({ version }) => {
+    const build = protocol({ version });
+    return (request) =>
+      build({ ...request, groupInstanceId: version >= 5 ? (instance.getStore() ?? null) : undefined });
+  };
+}
+
+/** Runs the work so that every group it joins is joined as this instance, also when it joins again later. */
+export function asGroupInstance<T>(instanceId: string, work: () => T): T {
+  return instance.run(instanceId, work);
+}

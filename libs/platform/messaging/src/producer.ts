@@ -1,0 +1,91 @@
+import type { Message, RecordMetadata } from 'kafkajs';
+import type { Kafka } from './kafka.js';
+
+export interface OutgoingRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly key: string | Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string | Buffer>>;
+}
+
+export interface Producer {
+  /** Throws when no broker answers. */
+  connect(): Promise<void>;
+  /**
+   * Resolves only when every partition asked for was acknowledged by all in-sync replicas; otherwise throws, and the
+   * records may or may not be in their topics. One call at a time keeps the order within a partition.
+   */
+  send(records: readonly OutgoingRecord[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The broker will never take these records: too large, or invalid. Sending them again cannot help. */
+export class RefusedByBroker extends Error {
+  override readonly name = 'RefusedByBroker';
+  readonly retriable = false;
+}
+
+/** Some partitions were not acknowledged; kafkajs can resolve `send` without them (tulios/kafkajs#1303). */
+export class NotAcknowledged extends Error {
+  override readonly name = 'NotAcknowledged';
+  readonly retriable = true;
+}
+
+const refusals = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'CORRUPT_MESSAGE']);
+
+/**
+ * A producer without kafkajs's idempotent mode, which after an ambiguous failure rolls its sequence back and then loses
+ * acknowledged records. Duplicates are the inbox's business.
+ */
+export function openProducer(kafka: Kafka): Producer {
+  const producer = kafka.client.producer({ idempotent: false, allowAutoTopicCreation: false });
+  return {
+    connect: () => producer.connect(),
+    async send(records) {
+      if (records.length === 0) return;
+      const byTopic = Map.groupBy(records, ({ topic }) => topic);
+      let replies: RecordMetadata[];
+      try {
+        replies = await producer.sendBatch({
+          acks: -1,
+          topicMessages: [...byTopic].map(([topic, each]) => ({ topic, messages: each.map(messageOf) })),
+        });
+      } catch (error) {
+        const type = refusalIn(error);
+        if (type) throw new RefusedByBroker(type, { cause: error });
+        throw error;
+      }
+      assertAcknowledged(records, replies);
+    },
+    close: () => producer.disconnect(),
+  };
+}
+
+/** Throws NotAcknowledged unless each partition that was asked for answered without an error. */
+export function assertAcknowledged(
+  records: readonly OutgoingRecord[],
+  replies: readonly RecordMetadata[],
+): void {
+  const acknowledged = new Set(
+    replies
+      .filter(({ errorCode }) => errorCode === 0)
+      .map(({ topicName, partition }) => `${topicName}/${partition}`),
+  );
+  const missing = new Set(
+    records
+      .map(({ topic, partition }) => `${topic}/${partition}`)
+      .filter((asked) => !acknowledged.has(asked)),
+  );
+  if (missing.size > 0) throw new NotAcknowledged(`not acknowledged: ${[...missing].join(', ')}`);
+}
+
+function messageOf({ key, value, partition, headers }: OutgoingRecord): Message {
+  return { key, value, partition, headers: { ...headers } };
+}
+
+function refusalIn(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if ('type' in error && typeof error.type === 'string' && refusals.has(error.type)) return error.type;
+  return refusalIn(error.cause);
+}
