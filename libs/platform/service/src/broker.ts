@@ -78,7 +78,8 @@ export class BrokerSide {
   /** Consumers first, so that what they have committed is still relayed. */
   async stopConsuming(): Promise<void> {
     this.#stopping.abort();
-    await this.#loop;
+    // An attempt to reach an absent broker may take longer than a stop is allowed to.
+    await Promise.race([this.#loop, new Promise((resolve) => setTimeout(resolve, 1500).unref())]);
     await Promise.all([...(this.#running?.consumers.values() ?? [])].map((consumer) => consumer.stop()));
   }
 
@@ -127,7 +128,13 @@ export class BrokerSide {
   async #begin(kafka: ReturnType<typeof openKafka>): Promise<void> {
     const { database, instance, log, onBatch } = this.#o;
     const producer = openProducer(kafka);
-    await producer.connect();
+    try {
+      await producer.connect();
+    } catch (error) {
+      await producer.close().catch(() => undefined);
+      throw error;
+    }
+    if (this.#stopping.signal.aborted) return producer.close();
     const partitions = Math.max(...this.#o.topics.map((spec) => spec.partitions));
     const relay = new Relay({
       database,

@@ -92,8 +92,14 @@ export async function startService<Config extends ServiceSettings>(
     async check() {
       if (migrated !== true) return migrated;
       try {
-        await database.query({ name: 'health', text: 'SELECT 1', values: [] });
-        return true;
+        const answered = database
+          .query({ name: 'health', text: 'SELECT 1', values: [] })
+          .then(() => true as const);
+        // A frozen server answers nothing; whoever asks for our health must not wait for it.
+        const patience = new Promise<string>((resolve) =>
+          setTimeout(resolve, 2000, 'no answer within 2 s').unref(),
+        );
+        return await Promise.race([answered, patience]);
       } catch (error) {
         return messageOf(error);
       }
