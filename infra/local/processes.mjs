@@ -46,6 +46,17 @@ export function isAlive(record) {
   return now !== null && now.started === record.started && now.command === record.command;
 }
 
+/** The pid of a process's parent; null when it is gone. */
+export function parentOf(pid) {
+  try {
+    if (!linux) return Number(execFileSync('ps', ['-o', 'ppid=', '-p', String(pid)], { encoding: 'utf8' }));
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return null;
+  }
+}
+
 /** What a pid file says about a process. */
 export function recordOf(name, pid) {
   const identity = identify(pid);

@@ -2,11 +2,11 @@
 // other half is supervisor.mjs.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { demandNode, install, main, runWithOwnNode } from './bootstrap.mjs';
+import { demandNode, install, main, runWithOwnNode, startedByNpm } from './bootstrap.mjs';
 import { tryLock } from './lock.mjs';
 import { followLog } from './logs.mjs';
 import { Problem } from './problem.mjs';
-import { end, isAlive, recordOf } from './processes.mjs';
+import { end, isAlive } from './processes.mjs';
 import { root } from './root.mjs';
 
 const HELP = `npm start                      starts Postgres, Kafka and the services; Ctrl-C stops them
@@ -43,7 +43,7 @@ function options() {
 /** Only one start per folder. What a killed npm left running here is ended first. */
 async function onlyOne(folder) {
   // Whoever started us through npm can stop us through npm only; when that is gone, we are left over.
-  const launcher = process.env.npm_lifecycle_event ? recordOf('npm', process.ppid) : null;
+  const launcher = startedByNpm();
   for (;;) {
     const { release, owner } = await tryLock(join(folder, 'run', 'start.pid'), { launcher });
     if (release) return release;

@@ -45,6 +45,7 @@ await main(async () => {
   system = first.started ?? (await starting.catch(() => undefined));
   if (first.started) {
     console.log(whatNext(first.started));
+    globalThis.gc?.();
     await end;
   }
   const since = Date.now();
