@@ -1,1 +1,1 @@
-export {};
+export { HealthModule, type Check, type Checks } from './health.module.js';

@@ -1,1 +1,7 @@
-export {};
+export {
+  DependencyRefused,
+  DependencyUnavailable,
+  httpClient,
+  type HttpClient,
+  type HttpClientOptions,
+} from './http-client.js';

@@ -1,1 +1,1 @@
-export {};
+export { OperationsModule, type OperationsOptions } from './operations.module.js';

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ensureTopics, openKafka } from '@faultline/messaging';
-import { logger } from '@faultline/telemetry';
+import { silentLog } from '@faultline/telemetry';
 import { eventually, testDatabase } from '@faultline/testing';
 import { BrokerSide } from './broker.js';
 
 let db: Awaited<ReturnType<typeof testDatabase>>;
-const log = logger('service', 'service-test');
+const log = silentLog();
 
 beforeAll(async () => {
   db = await testDatabase(new URL('../../../transactions/prisma/', import.meta.url));

@@ -3,8 +3,8 @@ import { sweepInbox, sweepRedriven } from '@faultline/outbox';
 import type { Log } from '@faultline/telemetry';
 
 const hour = 3_600_000;
-// The topics keep their messages for seven days: an inbox row must outlive the last chance of its message to come again.
-const keepFor = 8 * 24 * hour;
+// Twice what the topics keep (a day): a row must outlive the last chance of its message to come again.
+const keepFor = 48 * hour;
 
 /** Forgets once an hour what can no longer matter: inbox rows and redriven dead letters. */
 export class Housekeeping {

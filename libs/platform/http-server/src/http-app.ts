@@ -1,0 +1,86 @@
+import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
+import type { Log } from '@faultline/telemetry';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { NextFunction, Request, Response } from 'express';
+import { jsonBody } from './json-body.js';
+import { nestLog } from './nest-log.js';
+import { serveOpenApi } from './open-api.js';
+import { ProblemFilter } from './problem.filter.js';
+import { requestSpan } from './request-span.js';
+import { tokenSettings, type TokenSettings } from './token.guard.js';
+
+export interface HttpAppOptions {
+  readonly service: string;
+  readonly instance: string;
+  /** 0 takes any free one. */
+  readonly port: number;
+  readonly host: string;
+  readonly serviceToken: string | undefined;
+  readonly title: string;
+  readonly description: string;
+  readonly log: Log;
+}
+
+export interface HttpApp {
+  readonly app: NestExpressApplication;
+  readonly url: string;
+  /** Takes no new connection, answers what was received, at most 5 seconds; then cuts what is left. */
+  close(): Promise<void>;
+}
+
+const drainFor = 5000;
+
+/** Starts the HTTP side of a service: Nest on Express. Throws when the port is taken. */
+export async function createHttpApp(module: DynamicModule | Type, options: HttpAppOptions): Promise<HttpApp> {
+  const loopback = ['127.0.0.1', '::1', 'localhost'].includes(options.host);
+  if (!loopback && !options.serviceToken) {
+    throw new Error(
+      `${options.service} would listen on ${options.host} without a service token: set FAULTLINE_SERVICE_TOKEN`,
+    );
+  }
+  const app = await NestFactory.create<NestExpressApplication>(module, {
+    bodyParser: false,
+    abortOnError: false,
+    logger: nestLog(options.log),
+  });
+  let draining = false;
+  app.disable('x-powered-by');
+  app.set(tokenSettings, { serviceToken: options.serviceToken, loopback } satisfies TokenSettings);
+  app.use(requestSpan);
+  app.use((_: Request, response: Response, next: NextFunction) => {
+    if (draining) response.setHeader('connection', 'close');
+    next();
+  });
+  for (const handler of jsonBody) app.use(handler);
+  app.useGlobalFilters(new ProblemFilter(options.log));
+  serveOpenApi(app, options);
+
+  const server = app.getHttpServer() as Server;
+  // Longer than the idle time of usual clients and proxies: the client closes first, and no request meets a closed door.
+  server.keepAliveTimeout = 65_000;
+  await app.listen(options.port, options.host);
+  const { port } = server.address() as AddressInfo;
+
+  return {
+    app,
+    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    async close() {
+      draining = true;
+      const idle = setInterval(() => {
+        server.closeIdleConnections();
+      }, 50);
+      const cut = setTimeout(() => {
+        server.closeAllConnections();
+      }, drainFor);
+      try {
+        await app.close();
+      } finally {
+        clearInterval(idle);
+        clearTimeout(cut);
+      }
+    },
+  };
+}
