@@ -69,7 +69,11 @@ export function paymentStep(settings: StepSettings) {
     await tx.write([
       ...saveParts(loaded, accounts, ledger, now),
       journalPart(entries),
-      ...record.parts(outgoing, { source: settings.source, partitionsOf: settings.partitionsOf, now }),
+      ...record.parts(outgoing, {
+        source: settings.source,
+        partitionsOf: (topic) => settings.partitionsOf(topic),
+        now,
+      }),
     ]);
     return () => {
       for (const [command, outcome] of outcomes) settings.onOutcome?.(command, outcome);
