@@ -5,7 +5,7 @@ import { meter } from '@faultline/telemetry';
 import { type StockCommand, stockStep } from '../stock/stock.step.js';
 
 /** The orchestrated saga reaches inventory by its command topic; every batch of it is one step. */
-export function sagaCommands({ database, log, hint }: Parts): Consumption {
+export function sagaCommands(parts: Parts): Consumption {
   const commands = meter('faultline.inventory').createCounter('faultline.inventory.commands', {
     description: 'stock commands decided, by outcome',
   });
@@ -13,16 +13,16 @@ export function sagaCommands({ database, log, hint }: Parts): Consumption {
     groupId: 'inventory',
     topics: ['inventory.commands'],
     handle: consumeInSteps<StockCommand>({
-      database,
+      database: parts.database,
       consumer: 'inventory',
       decode: messageDecoder(inventoryCommands),
       step: stockStep({
         source: '/inventory',
         partitionsOf,
         onOutcome: (command, outcome) => commands.add(1, { command, outcome }),
-        onCommit: hint,
+        onCommit: () => parts.hint(),
       }),
-      log,
+      log: parts.log,
     }),
   };
 }

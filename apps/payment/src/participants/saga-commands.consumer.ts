@@ -5,7 +5,7 @@ import { meter } from '@faultline/telemetry';
 import { type PaymentCommand, paymentStep } from '../wallets/wallet.step.js';
 
 /** The orchestrated saga reaches payment by its command topic; every batch of it is one step. */
-export function sagaCommands({ database, log, hint }: Parts): Consumption {
+export function sagaCommands(parts: Parts): Consumption {
   const commands = meter('faultline.payment').createCounter('faultline.payment.commands', {
     description: 'payment commands decided, by outcome',
   });
@@ -13,16 +13,16 @@ export function sagaCommands({ database, log, hint }: Parts): Consumption {
     groupId: 'payment',
     topics: ['payment.commands'],
     handle: consumeInSteps<PaymentCommand>({
-      database,
+      database: parts.database,
       consumer: 'payment',
       decode: messageDecoder(paymentCommands),
       step: paymentStep({
         source: '/payment',
         partitionsOf,
         onOutcome: (command, outcome) => commands.add(1, { command, outcome }),
-        onCommit: hint,
+        onCommit: () => parts.hint(),
       }),
-      log,
+      log: parts.log,
     }),
   };
 }

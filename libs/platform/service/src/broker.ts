@@ -11,6 +11,7 @@ import { type ConsumerOptions } from '@faultline/messaging';
 import { Relay } from '@faultline/outbox';
 import type { Database } from '@faultline/database';
 import type { Log } from '@faultline/telemetry';
+import { pause } from './pause.js';
 
 export interface TopicSpec {
   readonly topic: string;
@@ -168,17 +169,4 @@ export class BrokerSide {
     await running.relay.stop();
     await running.producer.close();
   }
-}
-
-async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

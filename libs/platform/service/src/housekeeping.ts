@@ -19,7 +19,9 @@ export class Housekeeping {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => (this.#sweep = this.#run()), hour).unref();
+    this.#timer ??= setInterval(() => {
+      this.#sweep = this.#run();
+    }, hour).unref();
   }
 
   async stop(): Promise<void> {

@@ -9,6 +9,7 @@ import type { DynamicModule } from '@nestjs/common';
 import { BrokerSide, type Consumption, type TopicSpec } from './broker.js';
 import { Housekeeping } from './housekeeping.js';
 import { serviceMetrics } from './metrics.js';
+import { pause } from './pause.js';
 import { BadSettings, type ServiceSettings } from './settings.js';
 
 /** What a service's own pieces are given. */
@@ -217,7 +218,9 @@ export async function runService<Config extends ServiceSettings>(service: Servic
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   running.started.then(
-    () => log.info({ url: running.url }, 'started'),
+    () => {
+      if (!stopping) log.info({ url: running.url }, 'started');
+    },
     (error: unknown) => {
       log.fatal({ err: error }, 'cannot go on');
       process.exit(1);
@@ -243,7 +246,7 @@ async function waitForDatabase(
       if (!mayPass(error)) throw error;
       tell(messageOf(error));
       log.warn({ because: messageOf(error), retryInMs: wait }, 'database unavailable');
-      await new Promise<void>((resolve) => setTimeout(resolve, wait));
+      await pause(wait, signal);
       wait = Math.min(wait * 2, 2000);
     }
   }
