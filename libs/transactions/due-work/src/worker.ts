@@ -86,9 +86,9 @@ export class DueWorker {
   }
 
   async #run(claimed: readonly Claimed[]): Promise<void> {
-    const { run, kind, log } = this.#o;
+    const { kind, log } = this.#o;
     try {
-      await run(claimed);
+      await this.#o.run(claimed);
     } catch (error) {
       if (error instanceof StaleFence) {
         log?.warn({ err: error, kind }, 'due work was taken over by another process');
