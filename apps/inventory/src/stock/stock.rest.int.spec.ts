@@ -160,6 +160,8 @@ describe('stock by REST', () => {
 describe('the demo data', () => {
   it('is created once, however often the service starts', async () => {
     await createDemoData(new StockCommands(db.database));
+    // A day later the keys are forgotten.
+    await db.database.pool.query('TRUNCATE idempotency_key');
     await createDemoData(new StockCommands(db.database));
     expect(await (await call('GET', '/stock/tea-rare')).json()).toMatchObject({
       unitPrice: 9900,

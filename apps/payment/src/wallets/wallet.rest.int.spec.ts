@@ -162,6 +162,8 @@ describe('wallets by REST', () => {
 describe('the demo data', () => {
   it('is created once, however often the service starts', async () => {
     await createDemoData(new WalletCommands(db.database));
+    // A day later the keys are forgotten.
+    await db.database.pool.query('TRUNCATE idempotency_key');
     await createDemoData(new WalletCommands(db.database));
     expect(await wallet('customer-100')).toMatchObject({ balance: 1_000_000, deposited: 1_000_000 });
     expect(await wallet('customer-poor')).toMatchObject({ balance: 0 });
