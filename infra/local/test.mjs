@@ -5,7 +5,7 @@ import { demandNode, install, main, runWithOwnNode } from './bootstrap.mjs';
 import { Problem } from './problem.mjs';
 
 const KINDS = ['unit', 'integration', 'e2e'];
-const HELP = `npm test                            lint, boundaries, format, types, build, unit, integration, e2e
+const HELP = `npm test                            build, lint, boundaries, format, types, unit, integration, e2e
 npm test -- --only unit             one of: ${KINDS.join(', ')}; only what that needs
 npm test -- --help                  this
 

@@ -52,11 +52,12 @@ const check = (name, ...args) => ({ name, run: () => nx(args) });
 const tests = (kind, run) => ({ name: kind, kind, run });
 
 const stages = [
+  // First, since the type-aware lint, the boundaries and the types of one package read what the others were built to.
+  { ...check('build', 'run-many', '-t', 'build', '--exclude=workspace'), vital: true },
   check('lint', 'run', 'workspace:lint'),
   check('boundaries', 'run', 'workspace:boundaries'),
   check('format', 'run', 'workspace:format'),
   check('types', 'run-many', '-t', 'types', '--exclude=workspace'),
-  { ...check('build', 'run-many', '-t', 'build', '--exclude=workspace'), vital: true },
   tests('unit', () => nx(['run-many', '-t', 'unit', '--exclude=workspace'])),
   tests('integration', async () => {
     const infrastructure = await testInfrastructure();
