@@ -7,7 +7,7 @@ import { StockCommands, unknownSku } from './stock.commands.js';
 import { StockQueries } from './stock.queries.js';
 
 const Page = z.object({
-  limit: z.coerce.number<string>().int().min(1).max(200).default(100),
+  limit: z.coerce.number<string>().int().min(1).max(500).default(100),
   cursor: z.string().min(1).max(400).optional(),
 });
 

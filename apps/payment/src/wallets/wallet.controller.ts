@@ -7,7 +7,7 @@ import { unknownCustomer, WalletCommands } from './wallet.commands.js';
 import { type EntryPage, WalletQueries } from './wallet.queries.js';
 
 const Page = z.object({
-  limit: z.coerce.number<string>().int().min(1).max(200).default(100),
+  limit: z.coerce.number<string>().int().min(1).max(500).default(100),
   cursor: z.coerce.number<string>().int().min(1).optional(),
 });
 const Entries = z.object({ items: z.array(LedgerEntryView), nextCursor: z.string().nullable() });
