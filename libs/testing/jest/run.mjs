@@ -1,11 +1,11 @@
-// node run.mjs <unit|integration|e2e> <project> [jest arguments]
-// Runs Jest for the package in the current folder and leaves its counts where `npm test` adds them up.
+// node run.mjs <unit|integration|e2e> <project> [folder] [jest arguments]
+// Runs Jest for the package in the folder (the current one) and leaves its counts where `npm test` adds them up.
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const [kind, project, ...rest] = process.argv.slice(2);
+const [kind, project, folder = '.', ...rest] = process.argv.slice(2);
 const results = fileURLToPath(new URL('../../../.faultline/test-results/', import.meta.url));
 mkdirSync(results, { recursive: true });
 const jest = createRequire(import.meta.url).resolve('jest/bin/jest');
@@ -23,6 +23,6 @@ const { status } = spawnSync(
     `${results}${project}.${kind}.json`,
     ...rest,
   ],
-  { stdio: ['ignore', 'ignore', 'inherit'] },
+  { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] },
 );
 process.exit(status ?? 1);

@@ -86,6 +86,6 @@ describe('the catalogue', () => {
         : { items: [item('c')], nextCursor: null };
     });
     expect([...(await read()).keys()]).toEqual(['a', 'c']);
-    expect(paths[1]).toBe('/stock?limit=500&cursor=a%20b');
+    expect(paths[1]).toBe('/stock?limit=200&cursor=a%20b');
   });
 });

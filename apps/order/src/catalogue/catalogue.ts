@@ -92,7 +92,7 @@ export function priceListFrom(get: (path: string) => Promise<StockList>): ReadPr
     let cursor: string | null = null;
     do {
       const page: StockList = await get(
-        `/stock?limit=500${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`,
+        `/stock?limit=200${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`,
       );
       for (const { sku, unitPrice } of page.items) prices.set(sku, unitPrice);
       cursor = page.nextCursor;

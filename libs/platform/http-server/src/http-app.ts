@@ -5,12 +5,14 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
+import { Draining } from './draining.js';
 import { jsonBody } from './json-body.js';
 import { nestLog } from './nest-log.js';
 import { serveOpenApi } from './open-api.js';
 import { ProblemFilter } from './problem.filter.js';
 import { requestSpan } from './request-span.js';
 import { tokenSettings, type TokenSettings } from './token.guard.js';
+import { answerUnreadable } from './unreadable.js';
 
 export interface HttpAppOptions {
   readonly service: string;
@@ -27,13 +29,14 @@ export interface HttpAppOptions {
 export interface HttpApp {
   readonly app: NestExpressApplication;
   readonly url: string;
-  /** Takes no new connection, answers what was received, at most 5 seconds; then cuts what is left. */
+  /** Takes no new connection, answers what was received, at most 5 seconds; then cuts what is left and destroys the module. */
   close(): Promise<void>;
 }
 
-const drainFor = 5000;
-
-/** Starts the HTTP side of a service: Nest on Express. Throws when the port is taken. */
+/**
+ * Starts the HTTP side of a service: Nest on Express. Throws when the port is taken, and when it would listen beyond
+ * loopback without a token.
+ */
 export async function createHttpApp(module: DynamicModule | Type, options: HttpAppOptions): Promise<HttpApp> {
   const loopback = ['127.0.0.1', '::1', 'localhost'].includes(options.host);
   if (!loopback && !options.serviceToken) {
@@ -46,12 +49,12 @@ export async function createHttpApp(module: DynamicModule | Type, options: HttpA
     abortOnError: false,
     logger: nestLog(options.log),
   });
-  let draining = false;
+  const draining = new Draining();
   app.disable('x-powered-by');
   app.set(tokenSettings, { serviceToken: options.serviceToken, loopback } satisfies TokenSettings);
   app.use(requestSpan);
   app.use((_: Request, response: Response, next: NextFunction) => {
-    if (draining) response.setHeader('connection', 'close');
+    draining.enter(response);
     next();
   });
   for (const handler of jsonBody) app.use(handler);
@@ -61,26 +64,23 @@ export async function createHttpApp(module: DynamicModule | Type, options: HttpA
   const server = app.getHttpServer() as Server;
   // Longer than the idle time of usual clients and proxies: the client closes first, and no request meets a closed door.
   server.keepAliveTimeout = 65_000;
-  await app.listen(options.port, options.host);
+  // A body that trickles in holds a connection no longer than this.
+  server.requestTimeout = 30_000;
+  server.on('clientError', answerUnreadable);
+  try {
+    await app.listen(options.port, options.host);
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
   const { port } = server.address() as AddressInfo;
 
   return {
     app,
     url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
     async close() {
-      draining = true;
-      const idle = setInterval(() => {
-        server.closeIdleConnections();
-      }, 50);
-      const cut = setTimeout(() => {
-        server.closeAllConnections();
-      }, drainFor);
-      try {
-        await app.close();
-      } finally {
-        clearInterval(idle);
-        clearTimeout(cut);
-      }
+      await draining.drain(server);
+      await app.close();
     },
   };
 }

@@ -1,13 +1,8 @@
 import { applyDecorators, type INestApplication } from '@nestjs/common';
 import { ApiBody, ApiResponse, DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
-
-type JsonSchema = Extract<Parameters<typeof ApiBody>[0], { schema: unknown }>['schema'];
-
-function schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
-  return rest as JsonSchema;
-}
+import { describeParameters } from './describe-parameters.js';
+import { type JsonSchema, schemaOf } from './json-schema.js';
 
 /** Documents the JSON body that a route takes; `new Zod(schema)` checks it. */
 export function AcceptsJson(schema: z.ZodType): MethodDecorator {
@@ -56,7 +51,11 @@ export function serveOpenApi(
     .build();
   // Made at the first look: a start in a hurry has no reader.
   let document: OpenAPIObject | undefined;
-  SwaggerModule.setup('docs', app, () => (document ??= SwaggerModule.createDocument(app, config)), {
+  const make = (): OpenAPIObject => {
+    describeParameters(app);
+    return SwaggerModule.createDocument(app, config);
+  };
+  SwaggerModule.setup('docs', app, () => (document ??= make()), {
     jsonDocumentUrl: 'openapi.json',
     customSiteTitle: about.title,
   });

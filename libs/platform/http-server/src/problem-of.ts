@@ -9,6 +9,13 @@ const away = new Problem({
   headers: { 'retry-after': '1' },
 });
 
+const neighbourAway = new Problem({
+  status: 503,
+  title: 'Not available at the moment',
+  detail: 'Another service that this needs cannot be reached; try again.',
+  headers: { 'retry-after': '1' },
+});
+
 /** What a client is told of an error; null for one that nobody expected. */
 export function problemOf(error: unknown): Problem | null {
   if (error instanceof Problem) return error;
@@ -22,6 +29,7 @@ export function problemOf(error: unknown): Problem | null {
       headers: { 'retry-after': '1' },
     });
   }
+  if (error instanceof Error && error.name === 'DependencyUnavailable') return neighbourAway;
   if (error instanceof DatabaseUnavailable || isPrismaWithoutDatabase(error)) return away;
   if (sqlState(error) !== undefined && brokeTheConnection(error)) return away;
   if (error instanceof HttpException) return ofHttpException(error);

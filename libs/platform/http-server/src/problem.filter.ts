@@ -1,6 +1,7 @@
-import type { Log } from '@faultline/telemetry';
+import { failSpan, type Log } from '@faultline/telemetry';
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
-import type { Response } from 'express';
+import { trace } from '@opentelemetry/api';
+import type { Request, Response } from 'express';
 import { Problem } from './problem.js';
 import { problemOf } from './problem-of.js';
 
@@ -12,7 +13,15 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<Response>();
     const problem = problemOf(error) ?? new Problem({ status: 500, detail: 'Something went wrong here.' });
-    if (problem.status >= 500) this.log.error({ err: error, status: problem.status }, 'request failed');
+    if (problem.status >= 500 && !(error instanceof Problem)) {
+      const { method, path } = host.switchToHttp().getRequest<Request>();
+      const fields = { err: error, cause: causeOf(error), method, path, status: problem.status };
+      // An absent database refuses every request: that is for its owner to see, once in a while, and no bug here.
+      if (problem.status === 503) this.log.warn(fields, 'request refused');
+      else this.log.error(fields, 'request failed');
+      const span = trace.getActiveSpan();
+      if (span) failSpan(span, error);
+    }
     if (response.headersSent) {
       response.destroy();
       return;
@@ -20,4 +29,9 @@ export class ProblemFilter implements ExceptionFilter {
     for (const [name, value] of Object.entries(problem.headers)) response.setHeader(name, value);
     response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
   }
+}
+
+function causeOf(error: unknown): string | undefined {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error ? cause.message : undefined;
 }

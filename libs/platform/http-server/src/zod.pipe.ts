@@ -1,4 +1,4 @@
-import type { PipeTransform } from '@nestjs/common';
+import type { ArgumentMetadata, PipeTransform } from '@nestjs/common';
 import type { z } from 'zod';
 import { invalidInput, type FieldError } from './problem.js';
 
@@ -7,20 +7,25 @@ import { invalidInput, type FieldError } from './problem.js';
  * which is valid JSON and which Postgres can store in no text.
  */
 export class Zod<Schema extends z.ZodType> implements PipeTransform<unknown, z.output<Schema>> {
-  constructor(private readonly schema: Schema) {}
+  constructor(readonly schema: Schema) {}
 
-  transform(value: unknown): z.output<Schema> {
-    const zeros = pathsWithZero(value, []);
+  transform(value: unknown, metadata?: ArgumentMetadata): z.output<Schema> {
+    // A parameter is known by its name.
+    const name = metadata?.data === undefined ? [] : [metadata.data];
+    const zeros = pathsWithZero(value, name);
     const result = this.schema.safeParse(value);
     if (result.success && zeros.length === 0) return result.data;
     const errors: FieldError[] = zeros.map((path) => ({ path, message: 'must not contain U+0000' }));
     for (const issue of result.error?.issues ?? []) {
       if (issue.code === 'unrecognized_keys') {
         for (const key of issue.keys)
-          errors.push({ path: [...issue.path, key].join('.'), message: 'unknown member' });
+          errors.push({
+            path: [...name, ...issue.path, key].join('.').replaceAll('\u0000', '\\u0000'),
+            message: 'unknown member',
+          });
       } else {
         errors.push({
-          path: issue.path.join('.'),
+          path: [...name, ...issue.path].join('.'),
           message: value === undefined ? 'is missing' : issue.message,
         });
       }

@@ -1,0 +1,46 @@
+import type { Server, ServerResponse } from 'node:http';
+import { Server as TcpServer } from 'node:net';
+
+export interface DrainOptions {
+  /** How long an idle connection is still served, in milliseconds: a client may be sending on it at this very moment. */
+  readonly idleFor?: number;
+  /** After how long whatever is still open is broken off, in milliseconds: streams never end by themselves. */
+  readonly atMost?: number;
+}
+
+/** Knows the requests under way, so that a stop loses none of them. */
+export class Draining {
+  readonly #open = new Set<ServerResponse>();
+  #closing = false;
+
+  /** To be told of every request, before it is handled. */
+  enter(response: ServerResponse): void {
+    this.#open.add(response);
+    response.once('close', () => this.#open.delete(response));
+    if (this.#closing) response.setHeader('connection', 'close');
+  }
+
+  /**
+   * Takes no new connection, answers what is under way and tells each client that its connection ends with it.
+   * `server.close()` alone would cut idle keep-alive connections at once, also those on which a request is just
+   * arriving: under load some requests would fail at every restart.
+   */
+  async drain(server: Server, { idleFor = 300, atMost = 5000 }: DrainOptions = {}): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    const closed = new Promise<void>((resolve) => {
+      TcpServer.prototype.close.call(server, () => resolve());
+    });
+    for (const response of this.#open) {
+      if (!response.headersSent) response.setHeader('connection', 'close');
+    }
+    const idle = setTimeout(() => server.closeIdleConnections(), idleFor);
+    // A connection that was answered before it could be told becomes idle later.
+    const again = setInterval(() => server.closeIdleConnections(), Math.max(idleFor, 100));
+    const all = setTimeout(() => server.closeAllConnections(), atMost);
+    await closed;
+    clearTimeout(idle);
+    clearInterval(again);
+    clearTimeout(all);
+  }
+}
