@@ -34,7 +34,7 @@ function describeController(controller: { readonly prototype?: unknown }): void 
     const found: unknown = Reflect.getMetadata('__routeArguments__', controller, method);
     if (!descriptor || typeof found !== 'object' || found === null) continue;
     for (const [place, { data, pipes }] of Object.entries(found as Record<string, Argument>)) {
-      const parsed = pipes?.find((pipe) => pipe instanceof Zod);
+      const parsed = pipes?.find((pipe): pipe is Zod<z.ZodType> => pipe instanceof Zod);
       if (!parsed) continue;
       const kind = Number(place.split(':')[0]);
       if (kind === Number(RouteParamtypes.PARAM) && typeof data === 'string') {
