@@ -176,9 +176,7 @@ RETURNING 1`,
 
 /** Text that the database takes, whatever a stranger wrote. */
 function storable<T extends string | null>(text: T): T {
-  return (
-    text === null ? null : text.slice(0, longestText).replaceAll('\u0000', '\uFFFD')
-  ) as T;
+  return (text === null ? null : text.slice(0, longestText).replaceAll('\u0000', '\uFFFD')) as T;
 }
 
 function sizeOf(headers: Readonly<Record<string, Buffer>>): number {

@@ -122,7 +122,7 @@ export class Relay {
           poll = shortestPoll;
           this.#vacuumNowAndThen();
           if (found >= fullRound) continue;
-        } else if (this.#stopping) return;
+        } else if (stopBy !== undefined) return;
         await this.#publishing.wait(poll);
         poll = Math.min(longestPoll, poll * 1.5);
       } catch (error) {

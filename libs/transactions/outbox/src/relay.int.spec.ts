@@ -1,0 +1,448 @@
+import { randomUUID } from 'node:crypto';
+import type { Database } from '@faultline/database';
+import { type OutgoingRecord, type Producer, RefusedByBroker } from '@faultline/messaging';
+import { eventually, testDatabase } from '@faultline/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import {
+  MessageTooLarge,
+  outboxDepth,
+  outboxPart,
+  type OutgoingMessage,
+  Relay,
+  type RelayOptions,
+} from './index.js';
+import { Leases } from './lease.js';
+import { settle, takeWaiting } from './waiting.js';
+
+let database: Database;
+let url: string;
+let drop: () => Promise<void>;
+const relays: Relay[] = [];
+
+beforeAll(async () => {
+  ({ database, url, drop } = await testDatabase(new URL('../../prisma/', import.meta.url)));
+});
+beforeEach(() => database.pool.query('TRUNCATE outbox, relay_lease, dead_letter RESTART IDENTITY'));
+afterEach(() => Promise.all(relays.splice(0).map((relay) => relay.stop())));
+afterAll(() => drop());
+
+const settings = { source: '/test', partitionsOf: () => 3, now: Date.parse('2026-01-01T00:00:00Z') };
+const message = (body: unknown, orderId: string = randomUUID()): OutgoingMessage => ({
+  kind: { type: 'faultline.test.happened.v1', topic: 'events' },
+  body,
+  orderId,
+  id: randomUUID(),
+  correlationId: orderId,
+  causationId: null,
+  deadline: null,
+  traceparent: null,
+});
+const put = async (...bodies: unknown[]): Promise<void> => {
+  await database.write([
+    outboxPart(
+      bodies.map((body) => message(body)),
+      settings,
+    ),
+  ]);
+};
+const bodyOf = (record: OutgoingRecord): unknown => JSON.parse(record.value?.toString() ?? 'null');
+const depth = async (): Promise<number> => (await outboxDepth(database)).depth;
+const isEmpty = (): Promise<void> => eventually(async () => expect(await depth()).toBe(0), { within: 8000 });
+const numbers = (from: number, to: number): number[] =>
+  Array.from({ length: to - from }, (_, nth) => from + nth);
+const unique = (values: unknown[]): unknown[] => [...new Set(values)];
+
+/** A broker in memory. `before` and `after` stand for what can go wrong on either side of its acceptance. */
+class FakeBroker implements Producer {
+  readonly log: OutgoingRecord[] = [];
+  before: (records: readonly OutgoingRecord[]) => void | Promise<void> = () => undefined;
+  after: (records: readonly OutgoingRecord[]) => void | Promise<void> = () => undefined;
+  sends = 0;
+  async connect(): Promise<void> {}
+  async close(): Promise<void> {}
+  async send(records: readonly OutgoingRecord[]): Promise<void> {
+    this.sends += 1;
+    await this.before(records);
+    this.log.push(...records);
+    await this.after(records);
+  }
+  bodies(): unknown[] {
+    return this.log.map(bodyOf);
+  }
+}
+
+const relay = (producer: Producer, options: Partial<RelayOptions> = {}): Relay => {
+  const made = new Relay({ database, producer, owner: 'a', partitions: [0, 1, 2], ...options });
+  relays.push(made);
+  made.start();
+  return made;
+};
+
+describe('the outbox', () => {
+  it('keeps the order of the messages, their partition by order id and their envelope', async () => {
+    const orderId = randomUUID();
+    await database.write([
+      outboxPart(
+        numbers(0, 300).map((n) => message(n, orderId)),
+        settings,
+      ),
+    ]);
+    const rows = await takeWaiting(database, [0, 1, 2]);
+    expect(rows.map(({ record }) => bodyOf(record))).toEqual(numbers(0, 300));
+    expect(new Set(rows.map(({ record }) => record.partition)).size).toBe(1);
+    expect(rows[0]?.record).toMatchObject({
+      topic: 'events',
+      key: Buffer.from(orderId),
+      headers: {
+        ce_type: 'faultline.test.happened.v1',
+        ce_subject: orderId,
+        ce_time: '2026-01-01T00:00:00.000Z',
+      },
+    });
+  });
+
+  it('writes nothing for no messages', async () => {
+    expect(await database.write([outboxPart([], settings)])).toEqual({ outbox: 0 });
+  });
+
+  it('refuses what the broker would never take, and takes what is just small enough', () => {
+    expect(() => outboxPart([message('x'.repeat(512 * 1024))], settings)).toThrow(MessageTooLarge);
+    expect(() => outboxPart([message('x'.repeat(512 * 1024 - 2))], settings)).not.toThrow();
+  });
+
+  it('tells its depth and the age of its oldest row', async () => {
+    expect(await outboxDepth(database)).toEqual({ depth: 0, oldestAgeSeconds: null });
+    await put(1, 2);
+    await database.pool.query(`UPDATE outbox SET created_at = created_at - interval '10 s' WHERE seq = 1`);
+    const { depth: rows, oldestAgeSeconds } = await outboxDepth(database);
+    expect(rows).toBe(2);
+    expect(oldestAgeSeconds).toBeGreaterThan(9);
+  });
+});
+
+describe('the relay', () => {
+  it('publishes what was committed before and after its start, and deletes it', async () => {
+    const broker = new FakeBroker();
+    await put(1, 2);
+    const one = relay(broker);
+    await isEmpty();
+    await put(3);
+    one.hint();
+    await isEmpty();
+    expect(broker.bodies()).toEqual([1, 2, 3]);
+  });
+
+  it('publishes again what was sent when it died before the deletion', async () => {
+    const broker = new FakeBroker();
+    broker.after = () => {
+      broker.after = () => undefined;
+      throw new Error('killed between publish and delete');
+    };
+    await put(1, 2);
+    relay(broker);
+    await isEmpty();
+    expect(broker.bodies()).toEqual([1, 2, 1, 2]);
+  });
+
+  it('loses nothing while the broker is away, and keeps the order', async () => {
+    const broker = new FakeBroker();
+    let away = true;
+    broker.before = () => {
+      if (away) throw new Error('ECONNREFUSED');
+    };
+    const one = relay(broker);
+    await put(...numbers(0, 20));
+    await eventually(() => expect(one.status().failing).toBe('ECONNREFUSED'), { within: 5000 });
+    expect(await depth()).toBe(20);
+    away = false;
+    await isEmpty();
+    expect(broker.bodies()).toEqual(numbers(0, 20));
+    expect(one.status().failing).toBeNull();
+  });
+
+  it('backs off while the broker is away, however often it is hinted at', async () => {
+    const broker = new FakeBroker();
+    broker.before = () => {
+      throw new Error('away');
+    };
+    await put(1);
+    const one = relay(broker);
+    const until = performance.now() + 700;
+    await eventually(
+      () => {
+        one.hint();
+        expect(performance.now()).toBeGreaterThan(until);
+      },
+      { within: 3000 },
+    );
+    expect(broker.sends).toBeLessThan(12);
+  });
+
+  it('publishes a row whose number is smaller but which commits later', async () => {
+    const broker = new FakeBroker();
+    const slow = new pg.Client({ connectionString: url });
+    await slow.connect();
+    try {
+      await slow.query('BEGIN');
+      const { text, values } = outboxPart([message('early, commits late')], settings);
+      await slow.query(text, [...values]);
+      await put('later, commits first');
+      relay(broker);
+      await isEmpty();
+      expect(broker.bodies()).toEqual(['later, commits first']);
+      await slow.query('COMMIT');
+      await eventually(
+        () => expect(broker.bodies()).toEqual(['later, commits first', 'early, commits late']),
+        {
+          within: 5000,
+        },
+      );
+    } finally {
+      await slow.end();
+    }
+  });
+
+  it('deletes exactly what it has read: a row that appears in between stays for the next round', async () => {
+    const broker = new FakeBroker();
+    const slow = new pg.Client({ connectionString: url });
+    await slow.connect();
+    try {
+      await slow.query('BEGIN');
+      const { text, values } = outboxPart([message('in between')], settings);
+      await put('first');
+      await slow.query(text, [...values]);
+      await put('last');
+      broker.after = async () => {
+        broker.after = () => undefined;
+        await slow.query('COMMIT');
+      };
+      relay(broker);
+      await isEmpty();
+      expect(broker.bodies()).toEqual(['first', 'last', 'in between']);
+    } finally {
+      await slow.end();
+    }
+  });
+
+  it('sends no more at once than one request may carry', async () => {
+    const broker = new FakeBroker();
+    const sizes: number[] = [];
+    broker.before = (records) => {
+      sizes.push(records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0));
+    };
+    await put(...numbers(0, 8).map((n) => String(n).repeat(300 * 1024)));
+    relay(broker);
+    await isEmpty();
+    expect(broker.log).toHaveLength(8);
+    expect(Math.max(...sizes)).toBeLessThan(1024 * 1024);
+  });
+
+  it('sets a row that the broker will never take aside, and its neighbours go out', async () => {
+    const broker = new FakeBroker();
+    broker.before = (records) => {
+      if (records.some((record) => bodyOf(record) === 'poison'))
+        throw new RefusedByBroker('MESSAGE_TOO_LARGE');
+    };
+    await put(1, 'poison', 2);
+    relay(broker);
+    await isEmpty();
+    expect(broker.bodies()).toEqual([1, 2]);
+    const { rows } = await database.pool.query('SELECT * FROM dead_letter');
+    expect(rows).toMatchObject([
+      {
+        consumer: 'relay',
+        topic: 'events',
+        reason: 'REFUSED_BY_BROKER',
+        detail: 'MESSAGE_TOO_LARGE',
+        type: 'faultline.test.happened.v1',
+        value: Buffer.from('"poison"'),
+        status: 'DEAD',
+      },
+    ]);
+  });
+
+  it('keeps a refused row in the outbox when its lease is lost meanwhile', async () => {
+    const broker = new FakeBroker();
+    broker.before = async () => {
+      await database.pool.query(`UPDATE relay_lease SET fence = fence + 1, owner = 'b', until = 'infinity'`);
+      throw new RefusedByBroker('MESSAGE_TOO_LARGE');
+    };
+    await put('poison');
+    relay(broker);
+    await eventually(() => expect(broker.sends).toBeGreaterThan(1), { within: 3000 });
+    expect(await depth()).toBe(1);
+    expect((await database.pool.query('SELECT 1 FROM dead_letter')).rowCount).toBe(0);
+  });
+
+  it('publishes a last time at its stop', async () => {
+    const broker = new FakeBroker();
+    const one = relay(broker);
+    await eventually(() => expect(one.status().partitions).toHaveLength(3), { within: 3000 });
+    await put(1);
+    await one.stop();
+    expect(broker.bodies()).toEqual([1]);
+  });
+
+  it('stops although a send hangs', async () => {
+    const broker = new FakeBroker();
+    broker.before = () => new Promise<void>(() => undefined);
+    await put(1);
+    const one = relay(broker);
+    await eventually(() => expect(broker.sends).toBe(1), { within: 3000 });
+    const asked = performance.now();
+    await one.stop();
+    expect(performance.now() - asked).toBeLessThan(4000);
+    expect(await depth()).toBe(1);
+  });
+
+  it('vacuums its table while it publishes', async () => {
+    const broker = new FakeBroker();
+    await put(1);
+    relay(broker);
+    await eventually(
+      async () => {
+        const { rows } = await database.pool.query<{ n: string }>(
+          `SELECT vacuum_count AS n FROM pg_stat_all_tables WHERE relname = 'outbox'`,
+        );
+        expect(Number(rows[0]?.n)).toBeGreaterThan(0);
+      },
+      { within: 5000 },
+    );
+  });
+});
+
+describe('two relays', () => {
+  it('lose nothing, and first deliveries keep their order', async () => {
+    const topic = new FakeBroker();
+    const orderId = randomUUID();
+    const share = (): Producer => ({
+      connect: async () => undefined,
+      close: async () => undefined,
+      send: (r) => topic.send(r),
+    });
+    const a = relay(share(), { owner: 'a', leaseMs: 400 });
+    relay(share(), { owner: 'b', leaseMs: 400 });
+    for (let n = 0; n < 400; n += 1) {
+      await database.write([outboxPart([message(n, orderId)], settings)]);
+      if (n === 200) await a.stop();
+    }
+    await isEmpty();
+    expect(unique(topic.bodies())).toEqual(numbers(0, 400));
+  });
+
+  it('do not share a partition', async () => {
+    const a = relay(new FakeBroker(), { owner: 'a' });
+    await eventually(() => expect(a.status().partitions).toHaveLength(3), { within: 3000 });
+    const b = relay(new FakeBroker(), { owner: 'b' });
+    await put(1);
+    await isEmpty();
+    expect(b.status().partitions).toEqual([]);
+  });
+
+  it('hand over at once when one stops', async () => {
+    const a = relay(new FakeBroker(), { owner: 'a', leaseMs: 60_000 });
+    await eventually(() => expect(a.status().partitions).toHaveLength(3), { within: 3000 });
+    await a.stop();
+    const b = relay(new FakeBroker(), { owner: 'b' });
+    await eventually(() => expect(b.status().partitions).toHaveLength(3), { within: 3000 });
+  });
+
+  it('take over when one died', async () => {
+    const broker = new FakeBroker();
+    await new Leases(database, 'dead', [0, 1, 2], 300).refresh();
+    await put(1);
+    relay(broker, { owner: 'b', leaseMs: 1000 });
+    await isEmpty();
+    expect(broker.bodies()).toEqual([1]);
+  });
+
+  it('do not wait for a predecessor of the same name', async () => {
+    await new Leases(database, 'a', [0, 1, 2], 60_000).refresh();
+    const successor = relay(new FakeBroker(), { owner: 'a' });
+    await eventually(() => expect(successor.status().partitions).toHaveLength(3), { within: 2000 });
+  });
+
+  it('only duplicate when a paused one wakes after its lease was taken: its deletion is refused', async () => {
+    const paused = new FakeBroker();
+    const other = new FakeBroker();
+    let wake: () => void = () => undefined;
+    paused.before = () =>
+      new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    await put(1);
+    relay(paused, { owner: 'a', leaseMs: 60_000 });
+    await eventually(() => expect(paused.sends).toBe(1), { within: 3000 });
+    // Its process slept past the lease: by the database's clock it is over.
+    await database.pool.query('UPDATE relay_lease SET until = clock_timestamp()');
+    other.before = () => {
+      throw new Error('the new holder has not published yet');
+    };
+    const b = relay(other, { owner: 'b', leaseMs: 60_000 });
+    await eventually(() => expect(b.status().partitions).toHaveLength(3), { within: 3000 });
+    wake();
+    await eventually(() => expect(paused.log).toHaveLength(1), { within: 3000 });
+    await eventually(() => expect(other.sends).toBeGreaterThan(1), { within: 5000 });
+    expect(await depth()).toBe(1);
+    other.before = () => undefined;
+    await isEmpty();
+    expect(other.bodies()).toEqual([1]);
+  });
+
+  it('refuse the deletion under a stale fence, row by row of the partition that was lost', async () => {
+    await database.write([
+      outboxPart(
+        numbers(0, 30).map((n) => message(n)),
+        settings,
+      ),
+    ]);
+    const leases = new Leases(database, 'a', [0, 1, 2], 60_000);
+    await leases.refresh();
+    const held = new Map(leases.held());
+    const rows = await takeWaiting(database, [0, 1, 2]);
+    const lost = rows.filter(({ record }) => record.partition === 1).length;
+    expect(lost).toBeGreaterThan(0);
+    await database.pool.query(`UPDATE relay_lease SET fence = fence + 1 WHERE partition = 1`);
+    expect(await settle(database, rows, held)).toBe(30 - lost);
+    expect(await depth()).toBe(lost);
+  });
+});
+
+describe('a lease', () => {
+  it('is believed in for a shorter time than the database keeps it', async () => {
+    const leases = new Leases(database, 'a', [0], 300);
+    await leases.refresh();
+    expect(leases.held().size).toBe(1);
+    await eventually(() => expect(leases.held().size).toBe(0), { within: 1000 });
+    const { rows } = await database.pool.query<{ lasts: boolean }>(
+      'SELECT until > clock_timestamp() AS lasts FROM relay_lease',
+    );
+    expect(rows).toEqual([{ lasts: true }]);
+  });
+
+  it('keeps its fence while it is renewed, and gets a new one when it is taken', async () => {
+    const a = new Leases(database, 'a', [0], 60_000);
+    await a.refresh();
+    const first = a.held().get(0);
+    await a.refresh();
+    expect(a.held().get(0)).toBe(first);
+    await a.giveBack();
+    const b = new Leases(database, 'b', [0], 60_000);
+    await b.refresh();
+    expect(b.held().get(0)).toBeGreaterThan(first ?? 0);
+    await a.refresh();
+    expect(a.held().size).toBe(0);
+  });
+
+  it('is not taken back by a woken predecessor of the same name', async () => {
+    const woken = new Leases(database, 'a', [0], 60_000);
+    await woken.refresh();
+    const successor = new Leases(database, 'a', [0], 60_000);
+    await successor.refresh();
+    await woken.refresh();
+    expect(woken.held().size).toBe(0);
+    await successor.refresh();
+    expect(successor.held().size).toBe(1);
+  });
+});
