@@ -42,7 +42,7 @@ const kinds: readonly MessageKind[] = [
 ];
 
 /** AsyncAPI 3 made from the schemas that the services check every message against. */
-export function asyncApi(): object {
+export function asyncApi(): Readonly<Record<string, unknown>> {
   const nameOf = (kind: MessageKind): string => kind.type.replaceAll('.', '-');
   const channelOf = (topic: string): string => topic.replace('.', '-');
   return {
@@ -69,15 +69,7 @@ export function asyncApi(): object {
         },
       ]),
     ),
-    operations: Object.fromEntries(
-      Object.entries(topics).flatMap(([topic]) => [
-        [`send-${channelOf(topic)}`, { action: 'send', channel: { $ref: `#/channels/${channelOf(topic)}` } }],
-        ...(who[topic]?.receives ?? []).map((service) => [
-          `${service}-receives-${channelOf(topic)}`,
-          { action: 'receive', channel: { $ref: `#/channels/${channelOf(topic)}` } },
-        ]),
-      ]),
-    ),
+    operations: operations(channelOf),
     components: {
       messages: Object.fromEntries(
         kinds.map((kind) => {
@@ -87,4 +79,16 @@ export function asyncApi(): object {
       ),
     },
   };
+}
+
+function operations(channelOf: (topic: string) => string): Record<string, object> {
+  const all: Record<string, object> = {};
+  for (const topic of Object.keys(topics)) {
+    const channel = { $ref: `#/channels/${channelOf(topic)}` };
+    all[`send-${channelOf(topic)}`] = { action: 'send', channel };
+    for (const service of who[topic]?.receives ?? []) {
+      all[`${service}-receives-${channelOf(topic)}`] = { action: 'receive', channel };
+    }
+  }
+  return all;
 }

@@ -89,7 +89,7 @@ class OperationsController {
   async journal(@Param('orderId', new Zod(OrderId)) orderId: string): Promise<z.infer<typeof JournalAnswer>> {
     const { service, database } = this.options;
     const rows = await journalOf(database, orderId);
-    return { service, entries: rows.map(({ orderId: _, ...row }) => ({ service, ...row })) };
+    return { service, entries: rows.map((row) => JournalEntry.parse({ service, ...row })) };
   }
 }
 

@@ -1,0 +1,1 @@
+../../../../../libs/transactions/prisma/0001_transactions/migration.sql
