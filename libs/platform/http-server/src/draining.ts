@@ -8,6 +8,16 @@ export interface DrainOptions {
   readonly atMost?: number;
 }
 
+const draining = Symbol('draining');
+
+/**
+ * Calls back when the server begins to stop while this response is under way: who holds it open on purpose (a stream,
+ * `Prefer: wait`) then answers with what there is, instead of being cut.
+ */
+export function whenDraining(response: ServerResponse, end: () => void): void {
+  response.once(draining, end);
+}
+
 /** Knows the requests under way, so that a stop loses none of them. */
 export class Draining {
   readonly #open = new Set<ServerResponse>();
@@ -33,14 +43,13 @@ export class Draining {
     });
     for (const response of this.#open) {
       if (!response.headersSent) response.setHeader('connection', 'close');
+      response.emit(draining);
     }
-    const idle = setTimeout(() => server.closeIdleConnections(), idleFor);
-    // A connection that was answered before it could be told becomes idle later.
-    const again = setInterval(() => server.closeIdleConnections(), Math.max(idleFor, 100));
+    // Again and again: a connection that was answered before it could be told becomes idle later.
+    const idle = setInterval(() => server.closeIdleConnections(), idleFor);
     const all = setTimeout(() => server.closeAllConnections(), atMost);
     await closed;
-    clearTimeout(idle);
-    clearInterval(again);
+    clearInterval(idle);
     clearTimeout(all);
   }
 }

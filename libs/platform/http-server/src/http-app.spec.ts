@@ -13,9 +13,11 @@ import {
   Param,
   Post,
   Query,
+  Res,
   ServiceUnavailableException,
 } from '@nestjs/common';
 import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
+import type { Response } from 'express';
 import request from 'supertest';
 import { z } from 'zod';
 import {
@@ -27,6 +29,7 @@ import {
   Problem,
   TokenOffLoopback,
   TokenRequired,
+  whenDraining,
   Zod,
 } from './index.js';
 
@@ -81,6 +84,13 @@ class Routes {
   async slow(): Promise<{ slow: true }> {
     await new Promise<void>((resolve) => (letGo = resolve));
     return { slow: true };
+  }
+
+  @Get('stream')
+  stream(@Res() response: Response): void {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('data: 1\n\n');
+    whenDraining(response, () => response.end('data: last\n\n'));
   }
 
   @Post('operate')
@@ -417,6 +427,16 @@ describe('a stop', () => {
     await closed;
     agent.destroy();
     await expect(request(app.url).get('/figures')).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('lets what is held open on purpose end by itself', async () => {
+    const app = await start();
+    const stream = await fetch(`${app.url}/stream`);
+    const begun = Date.now();
+    const closed = app.close();
+    expect(await stream.text()).toBe('data: 1\n\ndata: last\n\n');
+    await closed;
+    expect(Date.now() - begun).toBeLessThan(2000);
   });
 
   it('follows a start that failed because the port was taken', async () => {

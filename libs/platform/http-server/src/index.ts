@@ -1,3 +1,4 @@
+export { whenDraining } from './draining.js';
 export { createHttpApp, type HttpApp, type HttpAppOptions } from './http-app.js';
 export { IdempotencyKey } from './idempotency-key.js';
 export { AcceptsJson, Answers } from './open-api.js';
