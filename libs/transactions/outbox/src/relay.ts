@@ -148,7 +148,7 @@ export class Relay {
     try {
       await producer.send(rows.map(({ record }) => record));
     } catch (error) {
-      throw error;
+      if (!(error instanceof RefusedByBroker)) throw error;
       await this.#publishOneByOne(rows, held);
       return rows.length;
     }
