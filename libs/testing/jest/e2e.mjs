@@ -1,0 +1,10 @@
+import preset from './preset.mjs';
+
+// One file at a time: each starts whole systems.
+export default {
+  ...preset,
+  rootDir: process.cwd(),
+  testMatch: ['**/*.e2e.spec.ts'],
+  testTimeout: 120_000,
+  maxWorkers: 1,
+};
