@@ -2,6 +2,7 @@ import type { Database } from '@faultline/database';
 import { type Producer, RefusedByBroker } from '@faultline/messaging';
 import { type Held, Leases } from './lease.js';
 import type { Log } from './log.js';
+import { sendTraced } from './send.js';
 import { type Refused, setAside, settle, takeWaiting, type Waiting } from './waiting.js';
 
 export interface RelayOptions {
@@ -146,7 +147,10 @@ export class Relay {
     const rows = await takeWaiting(database, [...held.keys()]);
     if (rows.length === 0 || !this.#stillHolds(held)) return 0;
     try {
-      await producer.send(rows.map(({ record }) => record));
+      await sendTraced(
+        producer,
+        rows.map(({ record }) => record),
+      );
     } catch (error) {
       if (!(error instanceof RefusedByBroker)) throw error;
       await this.#publishOneByOne(rows, held);
@@ -164,7 +168,7 @@ export class Relay {
     for (const row of rows) {
       if (!this.#stillHolds(held)) break;
       try {
-        await this.#o.producer.send([row.record]);
+        await sendTraced(this.#o.producer, [row.record]);
         taken.push(row);
       } catch (error) {
         if (!(error instanceof RefusedByBroker)) {
