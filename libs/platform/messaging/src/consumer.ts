@@ -187,13 +187,20 @@ class GroupConsumer implements RunningConsumer {
   async #discard(): Promise<void> {
     const consumer = this.#consumer;
     if (!consumer) return;
-    // What is being handled must be durable before its offsets are committed; never stop() from inside a batch.
-    await atMost(stopWithin, consumer.stop());
+    // The last offsets first: kafkajs's stop() leaves the group, and who has left cannot commit. Never from inside a batch.
+    await atMost(stopWithin, this.#idle());
     await atMost(1000, this.#commit());
+    await atMost(stopWithin, consumer.stop());
     this.#consumer = null;
     this.#joined = false;
     this.#assigned = [];
     await atMost(stopWithin, consumer.disconnect());
+  }
+
+  /** Resolves when no batch is being handled and what was handled is among the offsets. */
+  async #idle(): Promise<void> {
+    while (this.#handling) await pause(5);
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   // ---- batches --------------------------------------------------------------------------------------------------
