@@ -8,17 +8,20 @@ import { type JsonSchema, schemaOf } from './json-schema.js';
 export function AcceptsJson(schema: z.ZodType): MethodDecorator {
   return applyDecorators(
     ApiBody({ required: true, schema: schemaOf(schema, 'input') }),
-    ApiResponse({
-      status: 400,
-      description: 'The input is not valid; all errors at once',
-      content: { 'application/problem+json': { schema: problemSchema } },
-    }),
+    describedProblem(400, 'The input is not valid; all errors at once'),
+    describedProblem(413, 'The body is larger than 64 KiB'),
+    describedProblem(415, 'The body is not JSON'),
   );
 }
 
 /** Documents an answer of a route. */
 export function Answers(status: number, schema: z.ZodType, description: string): MethodDecorator {
   return ApiResponse({ status, description, schema: schemaOf(schema, 'output') });
+}
+
+function describedProblem(status: number, description: string): MethodDecorator {
+  const content = { 'application/problem+json': { schema: problemSchema } };
+  return ApiResponse({ status, description, content });
 }
 
 const problemSchema: JsonSchema = {
@@ -47,7 +50,7 @@ export function serveOpenApi(
     .setDescription(about.description)
     .setVersion('1.0.0')
     .setOpenAPIVersion('3.1.0')
-    .addBearerAuth()
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'The service token' })
     .build();
   // Made at the first look: a start in a hurry has no reader.
   let document: OpenAPIObject | undefined;

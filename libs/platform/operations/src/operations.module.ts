@@ -36,6 +36,7 @@ const DeadLetters = z.object({
   items: z.array(z.looseObject({ id: z.uuid() })),
   nextCursor: z.string().nullable(),
 });
+const Redriven = z.object({ id: z.uuid(), status: z.literal('REDRIVEN') });
 const OutboxDepth = z.object({ depth: z.int(), oldestAgeSeconds: z.number().nullable() });
 const JournalAnswer = z.object({ service: z.string(), entries: z.array(JournalEntry) });
 
@@ -61,6 +62,7 @@ class OperationsController {
   @HttpCode(202)
   @TokenRequired()
   @ApiOperation({ summary: 'Send a dead letter once more, under its own id' })
+  @Answers(202, Redriven, 'It is in the outbox again; the same answer for one that was redriven before')
   async redrive(@Param('id', new Zod(z.uuid())) id: string): Promise<unknown> {
     const redriven = await redrive(this.options.database, id);
     if (redriven === 'UNKNOWN') throw new Problem({ status: 404, detail: `There is no dead letter ${id}.` });
