@@ -10,9 +10,9 @@ import { root, node } from './root.mjs';
 /** In the order in which they are started. */
 export const SERVICES = ['inventory', 'payment', 'order'];
 
-// Measured: a service idles at 60 to 80 MB of heap less with a small young generation and the heap kept tight; at 300
-// orders a second the collector then costs 2 % more.
-const MEMORY = ['--max-old-space-size=192', '--max-semi-space-size=2', '--optimize-for-size'];
+// A small young generation costs no throughput and saves 10 to 20 MB per service (2,000 orders, 16 at a time).
+// --optimize-for-size would save 20 MB more, for half as much CPU per order again.
+const MEMORY = ['--max-old-space-size=192', '--max-semi-space-size=2'];
 
 // What of the starter's environment a service may see: its own settings come from here and from nowhere else.
 const INHERITED = /^(PATH|HOME|USER|TMPDIR|LANG|LC_.*|TZ|NO_COLOR|OTEL_.*|FAULTLINE_(?!FOLDER$).*)$/;

@@ -17,6 +17,7 @@ export class Supervised {
   #wait = FIRST_WAIT;
   #again;
   #starting;
+  #deaths = 0;
 
   /** @param options { name, log, pidFile, prepare, restart, tell } */
   constructor(options) {
@@ -36,6 +37,11 @@ export class Supervised {
     return this.#run?.exited ?? Promise.resolve({ code: null, signal: null });
   }
 
+  /** How often it died by itself since start(). */
+  get deaths() {
+    return this.#deaths;
+  }
+
   get isRunning() {
     return this.#run !== undefined;
   }
@@ -43,6 +49,7 @@ export class Supervised {
   async start() {
     this.#wanted = true;
     this.#wait = FIRST_WAIT;
+    this.#deaths = 0;
     clearTimeout(this.#again);
     if (!this.#run) await this.#launch();
   }
@@ -96,6 +103,7 @@ export class Supervised {
 
   #ended({ code, signal }, ran) {
     if (!this.#wanted) return;
+    this.#deaths += 1;
     const { name, tell, restart } = this.#o;
     if (ran > WELL_AFTER) this.#wait = FIRST_WAIT;
     const wait = restart ? this.#wait : null;

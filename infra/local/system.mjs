@@ -208,7 +208,7 @@ export async function startSystem(options) {
       await postgres.start();
       await whenPostgresReady({
         url: serverUrl,
-        died: () => kind === 'embedded' && !restart && !postgres.isRunning,
+        died: () => kind === 'embedded' && postgres.deaths >= (restart ? 5 : 1),
       });
       await createDatabases(
         serverUrl,
@@ -218,7 +218,11 @@ export async function startSystem(options) {
     const startKafka = async () => {
       await kafka.start();
       const [host, port] = brokers.split(',')[0].split(':');
-      await whenKafkaReady({ host, port: Number(port) });
+      await whenKafkaReady({
+        host,
+        port: Number(port),
+        died: () => kind === 'embedded' && kafka.deaths >= (restart ? 3 : 1),
+      });
     };
     const withTail = (name, work) => async (say) => {
       try {
@@ -270,14 +274,13 @@ export async function startSystem(options) {
       await together(
         services.map((name) =>
           progress.step(name, async (say) => {
-            await processes.get(name).start();
-            let deaths = 0;
-            void processes.get(name).exited.then(() => (deaths += 1));
+            const one = processes.get(name);
+            await one.start();
             await ready(name, {
               consumers: false,
               say,
-              // A service that cannot start says so and ends: then there is no point in waiting.
-              trouble: () => (deaths > 0 && !restart ? 'it ended' : null),
+              // Bad settings or a bad build do not get better by trying again.
+              trouble: () => (one.deaths >= (restart ? 3 : 1) ? 'it ends as soon as it is started' : null),
             });
             say(urls[name]);
           }),
