@@ -1,5 +1,5 @@
 import { OrderView, PlaceOrder, Timeline } from '@faultline/contracts';
-import { AcceptsJson, Answers, IdempotencyKey, Problem, Zod } from '@faultline/http-server';
+import { AcceptsJson, Answers, IdempotencyKey, Problem, Zod, whenDraining } from '@faultline/http-server';
 import {
   Body,
   Controller,
@@ -61,7 +61,7 @@ export class OrdersController {
   ): Promise<OrderView> {
     const { order, replayed } = await this.placing.place(key, body);
     const seconds = waitOf(prefer);
-    const shown = seconds === null ? order : await this.#decided(order, seconds);
+    const shown = seconds === null ? order : await this.#decided(order, seconds, response);
     response.status((replayed || seconds !== null) && isDecided(shown) ? 200 : 202);
     response.setHeader('location', `/orders/${order.orderId}`);
     if (replayed) response.setHeader('idempotency-replayed', 'true');
@@ -113,6 +113,7 @@ export class OrdersController {
     };
     const stop = this.watch.watch(order.orderId, push);
     request.on('close', stop);
+    whenDraining(response, end);
     push(order);
     // What changed between the look-up and the first callback.
     push((await this.queries.find(order.orderId)) ?? order);
@@ -138,9 +139,16 @@ export class OrdersController {
     return order;
   }
 
-  async #decided(order: Order, seconds: number): Promise<Order> {
+  async #decided(order: Order, seconds: number, response: Response): Promise<Order> {
     if (isDecided(order)) return order;
-    const decided = this.watch.waitFor(order.orderId, isDecided, seconds * 1000);
+    // A service that stops, and a client that has gone, are waited for no longer: the order is accepted in any case.
+    const over = new AbortController();
+    const end = (): void => {
+      over.abort();
+    };
+    whenDraining(response, end);
+    response.once('close', end);
+    const decided = this.watch.waitFor(order.orderId, isDecided, seconds * 1000, over.signal);
     // It may have been decided between its commit and this watch.
     const current = await this.queries.find(order.orderId);
     if (current && isDecided(current)) return current;

@@ -28,6 +28,15 @@ describe('waiting for an order', () => {
     expect(await watch.waitFor(orderId, isDecided, 40)).toBeNull();
   });
 
+  it('is over at once when the one who waits has gone', async () => {
+    const gone = new AbortController();
+    const watch = new OrderWatch(() => Promise.resolve([]), 60_000);
+    const waiting = watch.waitFor(orderId, isDecided, 60_000, gone.signal);
+    gone.abort();
+    expect(await waiting).toBeNull();
+    expect(await watch.waitFor(orderId, isDecided, 60_000, gone.signal)).toBeNull();
+  });
+
   it('asks once for all who wait, and nothing while nobody waits', async () => {
     const asked: string[][] = [];
     const watch = new OrderWatch((ids) => {

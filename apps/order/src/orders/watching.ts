@@ -38,20 +38,29 @@ export class OrderWatch {
     };
   }
 
-  /** The first state of the order that satisfies `until`, or null when `milliseconds` have passed. */
-  waitFor(orderId: string, until: (order: Order) => boolean, milliseconds: number): Promise<Order | null> {
+  /** The first state of the order that satisfies `until`; null when `milliseconds` have passed or the signal says so. */
+  waitFor(
+    orderId: string,
+    until: (order: Order) => boolean,
+    milliseconds: number,
+    signal?: AbortSignal,
+  ): Promise<Order | null> {
     return new Promise((resolve) => {
       const finish = (order: Order | null): void => {
         clearTimeout(timer);
         stop();
+        signal?.removeEventListener('abort', giveUp);
         resolve(order);
       };
-      const timer = setTimeout(() => {
+      const giveUp = (): void => {
         finish(null);
-      }, milliseconds);
+      };
+      const timer = setTimeout(giveUp, milliseconds);
       const stop = this.watch(orderId, (order) => {
         if (until(order)) finish(order);
       });
+      if (signal?.aborted) giveUp();
+      else signal?.addEventListener('abort', giveUp);
     });
   }
 
