@@ -1,8 +1,8 @@
 import { context, trace } from '@opentelemetry/api';
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';
-import { type SpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import type { SpanProcessor } from '@opentelemetry/sdk-trace';
 import { ATTR_SERVICE_INSTANCE_ID, ATTR_SERVICE_NAME } from '@opentelemetry/semantic-conventions';
-import { AsyncContext } from './context.js';
 import { exportersFrom, samplerFrom } from './export.js';
 
 export interface TelemetryOptions {
@@ -28,7 +28,7 @@ let started = 0;
  */
 export function startTelemetry(options: TelemetryOptions): Telemetry {
   started += 1;
-  const provider = started === 1 ? register(options) : undefined;
+  const sdk = started === 1 ? register(options) : undefined;
   let stopped = false;
   return {
     async shutdown() {
@@ -39,22 +39,35 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
         trace.disable();
         context.disable();
       }
-      if (!provider) return;
+      if (!sdk) return;
       const patience = new Promise<void>((resolve) => setTimeout(resolve, 3000).unref());
-      await Promise.race([provider.shutdown().catch(() => undefined), patience]);
+      await Promise.race([sdk.shutdown().catch(() => undefined), patience]);
     },
   };
 }
 
-function register({ service, instance, spanProcessors }: TelemetryOptions): TracerProvider {
-  const provider = new TracerProvider({
+function register({ service, instance, spanProcessors }: TelemetryOptions): NodeSDK {
+  const exporters = spanProcessors ?? exportersFrom(process.env);
+  const sdk = new NodeSDK({
     resource: defaultResource().merge(
       resourceFromAttributes({ [ATTR_SERVICE_NAME]: service, [ATTR_SERVICE_INSTANCE_ID]: instance }),
     ),
+    autoDetectResources: false,
     sampler: samplerFrom(process.env),
-    spanProcessors: [...(spanProcessors ?? exportersFrom(process.env))],
+    // Without any processor the SDK would register no tracer, and spans would have no ids.
+    spanProcessors: exporters.length > 0 ? [...exporters] : [toNowhere],
+    // Logs go to files, and metrics are read at /metrics (metrics.ts).
+    logRecordProcessors: [],
+    metricReaders: [],
+    textMapPropagator: null,
   });
-  context.setGlobalContextManager(new AsyncContext());
-  trace.setGlobalTracerProvider(provider);
-  return provider;
+  sdk.start();
+  return sdk;
 }
+
+const toNowhere: SpanProcessor = {
+  onStart: () => undefined,
+  onEnd: () => undefined,
+  forceFlush: () => Promise.resolve(),
+  shutdown: () => Promise.resolve(),
+};
