@@ -142,6 +142,13 @@ log.segment.bytes=67108864
 metrics.recording.level=INFO
 `;
 
+/** A cluster's id, 16 bytes, from the folder it lies in. A leading hyphen would be taken for an option. */
+export function clusterId(folder) {
+  const bytes = createHash('sha256').update(folder).digest().subarray(0, 16);
+  bytes[0] &= 0x7f;
+  return bytes.toString('base64url');
+}
+
 /**
  * Writes the settings and, once, formats the data folder. Answers what to spawn: { command, args, finished }; call
  * `finished` after a clean stop.
@@ -169,7 +176,7 @@ log.dirs=${data}
 
   if (!existsSync(join(data, 'meta.properties'))) {
     rmSync(data, { recursive: true, force: true });
-    const cluster = createHash('sha256').update(folder).digest('base64url').slice(0, 22);
+    const cluster = clusterId(folder);
     await run(java.command, [
       ...jvm,
       `-Dkafka.log=${join(folder, 'format.log')}`,

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { demandLocked, lockedJars } from './kafka.mjs';
+import { clusterId, demandLocked, lockedJars } from './kafka.mjs';
 
 describe('what was fetched for Kafka', () => {
   it('is refused when it is not, to the byte, what was locked', () => {
@@ -34,5 +34,14 @@ describe('what was fetched for Kafka', () => {
       expect(jar.name).toBe(`${artifact}-${version}.jar`);
       expect(Buffer.from(jar.sha512, 'base64')).toHaveLength(64);
     }
+  });
+});
+
+describe("a cluster's id", () => {
+  it('is never taken for an option', () => {
+    for (let index = 0; index < 500; index += 1) {
+      expect(clusterId(`/somewhere/${index}`)).toMatch(/^[\w][\w-]{21}$/);
+    }
+    expect(clusterId('/a')).toBe(clusterId('/a'));
   });
 });
