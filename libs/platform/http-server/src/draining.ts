@@ -38,6 +38,9 @@ export class Draining {
   async drain(server: Server, { idleFor = 300, atMost = 5000 }: DrainOptions = {}): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
+    // Two turns of the event loop accept what already stands in the system's queue: closing would reset it.
+    await turn();
+    await turn();
     const closed = new Promise<void>((resolve) => {
       TcpServer.prototype.close.call(server, () => resolve());
     });
@@ -52,4 +55,8 @@ export class Draining {
     clearInterval(idle);
     clearTimeout(all);
   }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

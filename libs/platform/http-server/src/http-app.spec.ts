@@ -165,6 +165,11 @@ describe('every answer', () => {
     }
   });
 
+  it('says that a body is not JSON as it says every other error of the input', async () => {
+    const { body } = await post('{"name":');
+    expect(body).toMatchObject({ title: 'Invalid input', errors: [{ path: '', message: 'not valid JSON' }] });
+  });
+
   it('names its trace even when the request cannot be parsed', async () => {
     const socket = connect(Number(new URL(tiny.url).port), '127.0.0.1');
     socket.write('NONSENSE\r\n\r\n');

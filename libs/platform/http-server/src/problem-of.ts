@@ -32,7 +32,8 @@ export function problemOf(error: unknown): Problem | null {
   if (error instanceof Error && error.name === 'DependencyUnavailable') return neighbourAway;
   if (error instanceof DatabaseUnavailable || isPrismaWithoutDatabase(error)) return away;
   if (sqlState(error) !== undefined && brokeTheConnection(error)) return away;
-  if (error instanceof HttpException) return ofHttpException(error);
+  // Nest wraps what express.json() throws; only the cause says which part of the request is wrong.
+  if (error instanceof HttpException) return ofBodyParser(error.cause) ?? ofHttpException(error);
   return ofBodyParser(error);
 }
 
