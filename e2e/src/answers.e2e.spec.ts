@@ -24,7 +24,7 @@ beforeAll(async () => {
   system = await startSystem('answers', {
     ports,
     serviceEnv: {
-      order: { DATABASE_URL: `postgres://postgres:postgres@127.0.0.1:${proxy.port}/faultline_order` },
+      order: { DATABASE_URL: `postgres://faultline:faultline@127.0.0.1:${proxy.port}/faultline_order` },
     },
   });
   client = new Client(system.urls);

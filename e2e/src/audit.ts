@@ -169,7 +169,15 @@ export async function audit(
     const twice = handled.filter((entry, index) => handled.indexOf(entry) !== index);
     for (const entry of twice) findings.push(`E: ${orderId}: took effect twice: ${entry}`);
   }
-  return findings;
+  return shortened(findings);
+}
+
+/** At most ten rows of each invariant: one fault often shows in hundreds. */
+function shortened(findings: readonly string[]): string[] {
+  const groups = Map.groupBy(findings, (finding) => finding.split(':', 1)[0] ?? '');
+  return [...groups].flatMap(([invariant, rows]) =>
+    rows.length > 10 ? [...rows.slice(0, 10), `${invariant}: and ${rows.length - 10} more`] : rows,
+  );
 }
 
 /** Sums over the client's approved orders. */

@@ -100,6 +100,12 @@ export class Client {
     return placement;
   }
 
+  /** Repeats every key that has no definite answer until it has one. */
+  async resolve(): Promise<void> {
+    for (const { key, body, outcome } of [...this.placements.values()])
+      if (outcome === undefined) await this.place(body, { key });
+  }
+
   /** Adds money, once, however often it has to ask. */
   async deposit(customerId: string, amount: number): Promise<void> {
     await this.#add(`${this.urls.payment}/wallets/${customerId}/deposits`, { amount });

@@ -74,6 +74,7 @@ describe('under load', () => {
       expect(failed.map(({ answer, error }) => error ?? `${answer?.status} ${answer?.text}`)).toEqual([]);
       expect(received.length).toBeGreaterThan(50);
       await system.whenReady();
+      await client.resolve();
       expect(await audit(system, client)).toEqual([]);
     },
   );
