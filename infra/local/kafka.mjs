@@ -189,7 +189,11 @@ log.dirs=${data}
       cluster,
       '-c',
       properties,
-    ]);
+    ]).catch((error) => {
+      throw new Problem(
+        `Kafka's data folder could not be made: ${(error.stderr || error.message).trim().slice(-600)}`,
+      );
+    });
   }
 
   // With the archive of its classes the broker opens its port after 1.6 s instead of 2.6 s. The first run that is

@@ -100,7 +100,9 @@ export async function whatIsMissing(url, { consumers = true } = {}) {
     if (joined.length === 0) return 'its consumers wait for the broker';
     return joined.every(([, is]) => is === '1') ? null : 'its consumers are joining their groups';
   } catch (error) {
-    return `does not answer (${error.code ?? error.message})`;
+    return error.code === 'ECONNREFUSED'
+      ? 'does not listen yet'
+      : `does not answer (${error.code ?? error.message})`;
   }
 }
 
