@@ -6,7 +6,6 @@ import {
   assertSaved,
   commandName,
   decide,
-  hasEnded,
   nextDue,
   saveSagas,
   type Decided,
@@ -59,8 +58,9 @@ export class UnknownSaga extends Error {
 }
 
 /**
- * The sagas that one step touches: decides message by message in memory, then answers everything that has to be saved
- * as the parts of one statement. Pure but for the ids it is given; the step that uses it owns lock, load and commit.
+ * The sagas that one step touches: decides message by message in memory, collects what comes of it, and answers
+ * everything that has to be saved as the parts of one statement. Touches neither database nor clock: the step that uses
+ * it owns lock, load and commit.
  */
 export class OrderSagas {
   readonly messages: OutgoingMessage[] = [];
@@ -70,7 +70,8 @@ export class OrderSagas {
   readonly #orders: Map<string, Order>;
   readonly #changedSagas = new Set<string>();
   readonly #changedOrders = new Set<string>();
-  readonly #wokenByOperator = new Set<string>();
+  /** When each saga was due as it was loaded; its row in due work is due then or earlier. */
+  readonly #dueBefore: ReadonlyMap<string, number | null>;
   readonly #journal: Parameters<typeof journalPart>[0][number][] = [];
 
   constructor(
@@ -80,6 +81,7 @@ export class OrderSagas {
   ) {
     this.#now = loaded.now;
     this.#sagas = new Map(loaded.sagas.map((row) => [row.id, row]));
+    this.#dueBefore = new Map(loaded.sagas.map((row) => [row.id, nextDue(row.state)]));
     this.#orders = new Map(loaded.orders.map((row) => [row.id, orderOf(row)]));
   }
 
@@ -106,6 +108,7 @@ export class OrderSagas {
       ...commandMessages(next, decided.commands, cause.messageId, trace, this.newId),
       ...eventMessages(next, decided.events, cause.messageId, trace, this.newId),
     );
+    // A tick that found nothing due is not worth a line in the order's story.
     if (decided.outcome !== 'EARLY') this.#note(next, decided, cause);
     return decided;
   }
@@ -115,23 +118,24 @@ export class OrderSagas {
     return [...this.#changedOrders].flatMap((id) => this.#orders.get(id) ?? []);
   }
 
-  /** Everything to be saved but the messages. `looked` names the sagas whose due work was looked at. */
-  parts(looked: readonly string[] = []): Part[] {
-    const sagas = this.#rows();
-    const due = [...new Set([...this.#changedSagas, ...looked])];
+  /** Everything to be saved but the messages. `ticked` names the sagas whose due work this step has claimed. */
+  parts(ticked: readonly string[] = []): Part[] {
     const ended: string[] = [];
     const waking: { kind: string; key: string; dueAt: number }[] = [];
-    for (const id of due) {
+    for (const id of new Set([...this.#changedSagas, ...ticked])) {
       const state = this.#sagas.get(id)?.state;
       if (!state) continue;
       const at = nextDue(state);
-      // A row that is due too early only makes one more look; moving it at each answer would cost a write per message.
-      if (hasEnded(state) || at === null) ended.push(id);
-      else if (looked.includes(id) || this.#wokenByOperator.has(id))
+      // Nothing is due any more: the saga has ended, or only an operator or a redrive can move it.
+      if (at === null) ended.push(id);
+      // A row that comes too early only makes one more look, and moving it at each answer would cost a write per
+      // message. It must never come too late: it is moved when the saga is due earlier than it was.
+      else if (ticked.includes(id) || at < (this.#dueBefore.get(id) ?? Infinity)) {
         waking.push({ kind: sagaDueWork, key: id, dueAt: at });
+      }
     }
     return [
-      saveSagas(sagas, this.#now),
+      saveSagas(this.#rows(), this.#now),
       saveOrders(this.changed()),
       journalPart(this.#journal),
       schedulePart(waking),
@@ -142,11 +146,6 @@ export class OrderSagas {
   /** Throws StaleSaga when another process saved one of the sagas in between. */
   assertSaved(counts: Readonly<Record<string, number>>): void {
     assertSaved(counts, this.#rows());
-  }
-
-  /** A resumed saga may have lost its due work while it was suspended: this schedules it again. */
-  wake(orderId: string): void {
-    this.#wokenByOperator.add(orderId);
   }
 
   #rows(): SagaRow[] {

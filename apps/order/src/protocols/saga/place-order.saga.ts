@@ -22,10 +22,16 @@ import type { Order } from '../../orders/order.js';
  * - One never answers: its command is repeated (after 10 s, then at most a minute apart) until the deadline, a durable
  *   row and no timer. Then the order becomes REJECTED as TIMED_OUT and both steps are compensated. A compensation that
  *   overtakes its command leaves a tombstone, which refuses the late one.
- * - One answers what it must not, or its command is dead-lettered: the saga is SUSPENDED and waits for an operator.
- *   That never stops the deadline.
+ * - An answer that comes after that decision changes nothing any more: it is noted in the journal as LATE, and what it
+ *   speaks of is undone by the compensation that is on its way. A second answer to the same command is REPEATED.
+ * - One answers what it must not, or its command is dead-lettered: the saga is SUSPENDED and waits for an operator or for
+ *   a redrive. That never stops the deadline. A compensation that is refused suspends, too.
  *
- * After the pivot the same silence is only repeated, for ever; a refusal suspends.
+ * Whatever follows the decision, Confirm and Capture as well as Release and Void, has no deadline: silence is answered by
+ * repeating, for ever; a refusal suspends the settlement, and the order keeps its decision.
+ *
+ * A crash at any line of this leaves what the last commit left: saga, order, due work, inbox and the next messages are
+ * saved in one transaction (saga-step.ts), and the message that was being handled is delivered again.
  */
 export const placeOrderSaga = saga<Order>({ name: 'place-order', version: 1, deadlineSeconds: 120 })
   .compensatable(

@@ -109,7 +109,6 @@ export function operatorStep(options: SagaStepOptions) {
     const loaded = await load(tx, [orderId], []);
     const sagas = new OrderSagas(options.definitions, loaded, options.newId);
     sagas.handle(orderId, request, cause(`operator: ${request.type}`, options.newId()));
-    sagas.wake(orderId);
     const settings = { source: options.source, partitionsOf: options.partitionsOf, now: loaded.now };
     sagas.assertSaved(await tx.write([...sagas.parts(), outboxPart(sagas.messages, settings)]));
     return () => {
