@@ -102,7 +102,7 @@ export class Client {
 
   /** Repeats every key that has no definite answer until it has one. */
   async resolve(): Promise<void> {
-    for (const { key, body, outcome } of [...this.placements.values()])
+    for (const { key, body, outcome } of this.placements.values())
       if (outcome === undefined) await this.place(body, { key });
   }
 

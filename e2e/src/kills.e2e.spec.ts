@@ -48,6 +48,7 @@ it(
         `p99 ${latency[Math.floor(latency.length * 0.99)]} ms, longest ${latency.at(-1)} ms; ` +
         `quiet and audited ${((performance.now() - ended) / 1000).toFixed(1)} s after the last kill's recovery`,
     );
+    for (const order of slowest(client)) say(`  slow: ${order}`);
     say(findings.length === 0 ? 'the audit found nothing' : `the audit found ${findings.length}:`);
     for (const finding of findings) say(`  ${finding}`);
     expect({ seed, findings }).toEqual({ seed, findings: [] });
@@ -56,3 +57,14 @@ it(
   },
   seconds * 1000 + 300_000,
 );
+
+/** The three orders that took longest, to be looked up in the logs. */
+function slowest(of: Client): string[] {
+  const took = ({ createdAt, settledAt }: { createdAt: string; settledAt: string | null }): number =>
+    settledAt === null ? Infinity : Date.parse(settledAt) - Date.parse(createdAt);
+  return of.accepted
+    .map(({ order }) => order)
+    .sort((a, b) => took(b) - took(a))
+    .slice(0, 3)
+    .map((order) => `${order.orderId} ${took(order)} ms, accepted at ${order.createdAt}`);
+}

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { audit } from './audit.js';
 import { Client, type OrderBody } from './client.js';
 import { send } from './http.js';
-import { startSystem, type System } from './system.js';
+import { startSystem, type ServiceName, type System } from './system.js';
 
 let system: System;
 let client: Client;
@@ -88,7 +88,7 @@ describe('an order', () => {
       customerId: 'customer-12',
       lines: [
         { sku: 'mug', quantity: 3 },
-        { sku: 'tea-rare', quantity: 1000 },
+        { sku: 'tea-rare', quantity: 6 },
       ],
     });
     expect(order.rejection?.reason).toBe('OUT_OF_STOCK');
@@ -125,6 +125,7 @@ describe('an order', () => {
   });
 
   it('is rejected as TIMED_OUT when payment never answers in time, and payment undoes what comes late', async () => {
+    const before = await walletOf('customer-14');
     await system.process('payment').stop();
     let orderId = '';
     try {
@@ -143,24 +144,27 @@ describe('an order', () => {
       await system.process('payment').start();
     }
     expect((await settled(orderId, 30_000)).settlement).toBe('UNDONE');
-    const wallet = await walletOf('customer-14');
-    expect([wallet.held, wallet.captured]).toEqual([0, 0]);
+    expect(await walletOf('customer-14')).toEqual(before);
   });
 });
 
 /** Two minutes are long for a test: the order's deadline becomes now, in every row that holds it. */
-async function bringDeadlineForward(orderId: string): Promise<void> {
-  const database = new pg.Client({ connectionString: system.databaseUrl('order') });
+function bringDeadlineForward(orderId: string): Promise<void> {
+  return inDatabase('order', [
+    `UPDATE saga SET state = jsonb_set(state, '{deadline}',
+       to_jsonb(floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)) WHERE id = '${orderId}'`,
+    `UPDATE orders SET deadline = clock_timestamp() WHERE id = '${orderId}'`,
+    `UPDATE due_work SET due_at = clock_timestamp() WHERE key = '${orderId}'`,
+  ]);
+}
+
+/** Behind the service's back, in one transaction. */
+async function inDatabase(service: ServiceName, statements: readonly string[]): Promise<void> {
+  const database = new pg.Client({ connectionString: system.databaseUrl(service) });
   await database.connect();
   try {
     await database.query('BEGIN');
-    await database.query(
-      `UPDATE saga SET state = jsonb_set(state, '{deadline}',
-         to_jsonb(floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)) WHERE id = $1`,
-      [orderId],
-    );
-    await database.query(`UPDATE orders SET deadline = clock_timestamp() WHERE id = $1`, [orderId]);
-    await database.query(`UPDATE due_work SET due_at = clock_timestamp() WHERE key = $1`, [orderId]);
+    for (const statement of statements) await database.query(statement);
     await database.query('COMMIT');
   } finally {
     await database.end();
@@ -250,4 +254,47 @@ describe('what can be read of an order', () => {
 
 it('leaves books that agree with everything that was answered', async () => {
   expect(await audit(system, client)).toEqual([]);
+});
+
+// Last: the system is spoilt by it.
+it('has an audit that finds what was done behind the services\u2019 backs', async () => {
+  const approved = client.accepted.filter(({ order }) => order.status === 'APPROVED');
+  const [lost, open, twice] = approved.map(({ order }) => order.orderId);
+  await inDatabase('inventory', [
+    `UPDATE stock SET on_hand = on_hand - 1, sold = sold + 1 WHERE sku = 'coffee-beans'`,
+    `UPDATE stock SET on_hand = on_hand + 1, delivered = delivered + 1 WHERE sku = 'tea-rare'`,
+    `UPDATE stock SET reserved = 1 WHERE sku = 'tea-black'`,
+    `INSERT INTO journal (order_id, at, what, message_id, attempt, outcome)
+       SELECT order_id, at, what, message_id, attempt, outcome FROM journal WHERE order_id = '${twice}'`,
+  ]);
+  await inDatabase('payment', [
+    `UPDATE wallet SET balance = balance - 1, captured = captured + 1 WHERE customer_id = 'customer-90'`,
+    `UPDATE wallet SET balance = balance + 2, deposited = deposited + 2 WHERE customer_id = 'customer-91'`,
+    `UPDATE wallet SET held = 3 WHERE customer_id = 'customer-92'`,
+    `UPDATE ledger_entry SET amount = amount + 4 WHERE id = (SELECT min(id) FROM ledger_entry)`,
+    `INSERT INTO dead_letter (id, consumer, topic, partition, message_id, headers, reason, detail)
+       VALUES (gen_random_uuid(), 'payment', 'payment.commands', 0, 'lost', '{}', 'INVALID_BODY', '')`,
+  ]);
+  await inDatabase('order', [
+    `DELETE FROM orders WHERE id = '${lost}'`,
+    `UPDATE orders SET status = 'REJECTED', rejection_reason = 'TIMED_OUT', rejection_detail = '',
+       settlement = 'SETTLING', settled_at = NULL WHERE id = '${open}'`,
+  ]);
+  const findings = await audit(system, client, { within: 500, timelines: 1000 });
+  for (const expected of [
+    /^P: orders stand for .*"coffee-beans"/,
+    /^P: the client's approved orders hold .*"coffee-beans"/,
+    /^S: the client knows of deliveries of 5: .*"tea-rare"/,
+    /^P: reserved with nothing under way: .*"tea-black"/,
+    new RegExp(`^E: ${twice}: took effect twice: inventory`),
+    /^P: the client's approved orders are worth .*"customer-90"/,
+    /^M: the client knows of deposits of 1000000: .*"customer-91"/,
+    /^P: held with nothing under way: .*"customer-92"/,
+    /^M: the ledger sums to 4/,
+    /^D: dead letter .* in payment: INVALID_BODY/,
+    new RegExp(`^A: order ${lost} was answered 2xx and is not there`),
+    /^T: 1 orders REJECTED\/SETTLING/,
+    /^A: key .*: REJECTED after APPROVED/,
+  ])
+    expect(findings).toContainEqual(expect.stringMatching(expected));
 });
