@@ -241,6 +241,16 @@ describe('a reply that comes again', () => {
     expect(await versionOf(orderId)).toBe(2);
   });
 
+  it('is known before anything is written: it costs its batch one transaction, and fails no neighbour', async () => {
+    const [orderId, neighbour] = [await placed(), await placed()];
+    const reply = done(orderId, 'reserve-stock');
+    await receive([reply]);
+    const { database, tried } = counting();
+    await receive([again(reply), ...bothDone(neighbour)], database);
+    expect(tried()).toBe(1);
+    expect(await standing(neighbour)).toBe('APPROVED/SETTLING');
+  });
+
   it('leaves no second journal entry', async () => {
     const orderId = await placed();
     const reply = done(orderId, 'reserve-stock');
@@ -313,7 +323,9 @@ describe('two replicas on one saga', () => {
 describe('a reply that cannot be', () => {
   it('is dead-lettered when nobody knows its order, and its neighbours take effect', async () => {
     const [orderId, stranger] = [await placed(), uuidv7()];
-    await receive([done(stranger, 'reserve-stock'), ...bothDone(orderId)]);
+    const { database, tried } = counting();
+    await receive([done(stranger, 'reserve-stock'), ...bothDone(orderId)], database);
+    expect(tried()).toBe(1);
     expect(await standing(orderId)).toBe('APPROVED/SETTLING');
     expect(await buried()).toEqual([{ reason: 'UnknownSaga', order_id: stranger }]);
     expect(await inbox()).toEqual({ applied: 2, 'dead-lettered': 1 });
@@ -508,6 +520,21 @@ describe('what is shown', () => {
     expect(await operations.find(uuidv7())).toBeNull();
   });
 });
+
+/** Counts the transactions that were begun, also those that failed. */
+function counting(): { readonly database: Database; tried(): number } {
+  let begun = 0;
+  return {
+    database: {
+      ...db.database,
+      transaction(work) {
+        begun += 1;
+        return db.database.transaction(work);
+      },
+    },
+    tried: () => begun,
+  };
+}
 
 /**
  * Two replicas' databases whose first loads meet: neither goes on from its load before the other has loaded as well, or
