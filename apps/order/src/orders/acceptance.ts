@@ -104,7 +104,7 @@ export class Acceptance {
       this.options.committed();
       return new Map([...orders].map(([placement, order]) => [placement, { answer: { accepted: order } }]));
     } catch (error) {
-      if (sqlState(error) === '23505') return new Map();
+      if (isKeyTaken(error)) return new Map();
       const [only] = placements;
       if (only && placements.length === 1) return new Map([[only, { error }]]);
       // One request's data made the statement fail: its neighbours must not pay for it.
@@ -155,6 +155,16 @@ export class Acceptance {
       outboxPart(messages, { source, partitionsOf, now }),
     ];
   }
+}
+
+/** Another transaction bound one of the keys first. Any other row that exists already is a fault, and no reason to look again. */
+function isKeyTaken(error: unknown): boolean {
+  return (
+    sqlState(error) === '23505' &&
+    error instanceof Error &&
+    'constraint' in error &&
+    error.constraint === 'idempotency_key_pkey'
+  );
 }
 
 async function outcomeOf<Answer>(promise: Promise<Answer>): Promise<Outcome<Answer>> {
