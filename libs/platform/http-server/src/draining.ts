@@ -9,13 +9,16 @@ export interface DrainOptions {
 }
 
 const draining = Symbol('draining');
+/** Responses that know of the stop; a request that comes during it knows from the beginning. */
+const told = new WeakSet<ServerResponse>();
 
 /**
  * Calls back when the server begins to stop while this response is under way: who holds it open on purpose (a stream,
  * `Prefer: wait`) then answers with what there is, instead of being cut.
  */
 export function whenDraining(response: ServerResponse, end: () => void): void {
-  response.once(draining, end);
+  if (told.has(response)) setImmediate(end);
+  else response.once(draining, end);
 }
 
 /** Knows the requests under way, so that a stop loses none of them. */
@@ -27,7 +30,7 @@ export class Draining {
   enter(response: ServerResponse): void {
     this.#open.add(response);
     response.once('close', () => this.#open.delete(response));
-    if (this.#closing) response.setHeader('connection', 'close');
+    if (this.#closing) this.#tell(response);
   }
 
   /**
@@ -38,16 +41,11 @@ export class Draining {
   async drain(server: Server, { idleFor = 300, atMost = 5000 }: DrainOptions = {}): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
-    // Two turns of the event loop accept what already stands in the system's queue: closing would reset it.
-    await turn();
-    await turn();
+    for (const response of this.#open) this.#tell(response);
+    await acceptWaiting(server);
     const closed = new Promise<void>((resolve) => {
       TcpServer.prototype.close.call(server, () => resolve());
     });
-    for (const response of this.#open) {
-      if (!response.headersSent) response.setHeader('connection', 'close');
-      response.emit(draining);
-    }
     // Again and again: a connection that was answered before it could be told becomes idle later.
     const idle = setInterval(() => server.closeIdleConnections(), idleFor);
     const all = setTimeout(() => server.closeAllConnections(), atMost);
@@ -55,8 +53,26 @@ export class Draining {
     clearInterval(idle);
     clearTimeout(all);
   }
+
+  #tell(response: ServerResponse): void {
+    if (!response.headersSent) response.setHeader('connection', 'close');
+    told.add(response);
+    response.emit(draining);
+  }
 }
 
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+/**
+ * Accepts what stands in the system's queue, for closing would reset it. A turn of the event loop accepts one connection
+ * (libuv 1.46), so turns are counted from the last one; at most a second, for under load there is always another.
+ */
+async function acceptWaiting(server: Server): Promise<void> {
+  let idleTurns = 0;
+  const accepted = (): void => void (idleTurns = 0);
+  const until = performance.now() + 1000;
+  server.on('connection', accepted);
+  while (idleTurns < 3 && performance.now() < until) {
+    idleTurns += 1;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  server.off('connection', accepted);
 }

@@ -434,12 +434,48 @@ describe('a stop', () => {
     await expect(request(app.url).get('/figures')).rejects.toThrow('ECONNREFUSED');
   });
 
+  it('answers connections that wait to be accepted when it begins', async () => {
+    const app = await start();
+    // No turn of the event loop between the requests and the stop: none of them has been accepted.
+    const answers = Array.from(
+      { length: 30 },
+      () =>
+        new Promise<number | undefined>((resolve, reject) => {
+          httpRequest(`${app.url}/figures`, { agent: false }, (response) => {
+            response.resume().on('end', () => resolve(response.statusCode));
+          })
+            .on('error', reject)
+            .end();
+        }),
+    );
+    const closed = app.close();
+    expect(await Promise.all(answers)).toEqual(answers.map(() => 200));
+    await closed;
+  });
+
   it('lets what is held open on purpose end by itself', async () => {
     const app = await start();
     const stream = await fetch(`${app.url}/stream`);
     const begun = Date.now();
     const closed = app.close();
     expect(await stream.text()).toBe('data: 1\n\ndata: last\n\n');
+    await closed;
+    expect(Date.now() - begun).toBeLessThan(2000);
+  });
+
+  it('ends also what would be held open and begins only during it', async () => {
+    const app = await start();
+    const begun = Date.now();
+    const late = new Promise<string>((resolve, reject) => {
+      httpRequest(`${app.url}/stream`, { agent: false }, (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => (text += chunk.toString())).on('end', () => resolve(text));
+      })
+        .on('error', reject)
+        .end();
+    });
+    const closed = app.close();
+    expect(await late).toBe('data: 1\n\ndata: last\n\n');
     await closed;
     expect(Date.now() - begun).toBeLessThan(2000);
   });
