@@ -21,17 +21,25 @@ export class FetchMerger {
     return new Promise((resolve, reject) => {
       this.#parts.push({ records, resolve, reject });
       if (this.#parts.length === 1) {
-        setImmediate(() => {
-          this.#running = this.#running.then(() => this.#take());
+        const turn = new Promise((next) => {
+          setImmediate(next);
         });
+        this.#running = Promise.all([this.#running, turn]).then(() => this.#take());
       }
+    });
+  }
+
+  /** Resolves when everything that was added is handled, and whoever added it has heard of it. */
+  async idle(): Promise<void> {
+    await this.#running;
+    await new Promise((resolve) => {
+      setImmediate(resolve);
     });
   }
 
   async #take(): Promise<void> {
     const parts = this.#parts;
     this.#parts = [];
-    if (parts.length === 0) return;
     try {
       await this.handle(parts.flatMap(({ records }) => records));
       for (const { resolve } of parts) resolve();

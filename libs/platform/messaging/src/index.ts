@@ -1,11 +1,11 @@
 export { decodeHeaders, encodeHeaders, type Envelope } from './cloud-events.js';
 export {
   startConsumer,
-  type BatchControl,
   type ConsumerOptions,
   type ConsumerStatus,
   type RunningConsumer,
 } from './consumer.js';
+export { type BatchControl } from './handling.js';
 export {
   checkTopics,
   ensureTopics,

@@ -1,4 +1,4 @@
-import kafkajs, { type Admin, type Kafka as KafkaJs } from 'kafkajs';
+import kafkajs, { type Admin, type ISocketFactory, type Kafka as KafkaJs } from 'kafkajs';
 import { mendInternals } from './internals.js';
 
 const { Kafka: KafkaClient, logLevel } = kafkajs;
@@ -23,10 +23,21 @@ export interface Kafka {
 
 /** The client of one process. Cheap; throws nothing when no broker is there. */
 export function openKafka(options: KafkaOptions, log?: Log): Kafka {
+  return openKafkaThrough(undefined, options, log);
+}
+
+/** The same through another network: tests cut and freeze it. */
+export function openKafkaThrough(
+  socketFactory: ISocketFactory | undefined,
+  options: KafkaOptions,
+  log?: Log,
+): Kafka {
   mendInternals();
+  const isNews = sayOncePer(10_000);
   const client = new KafkaClient({
     brokers: [...options.brokers],
     clientId: options.clientId,
+    ...(socketFactory && { socketFactory }),
     connectionTimeout: 2000,
     // A frozen broker holds a request for ever: after this long the connection is given up and made anew.
     requestTimeout: 10_000,
@@ -35,10 +46,22 @@ export function openKafka(options: KafkaOptions, log?: Log): Kafka {
     // kafkajs calls everything an error that it then retries by itself; what matters comes back as an exception.
     logCreator: () => (entry) => {
       const { message, timestamp: _, logger: __, stack: ___, ...fields } = entry.log;
-      log?.warn({ ...fields, kafkajs: entry.namespace }, message);
+      if (isNews(message)) log?.warn({ ...fields, kafkajs: entry.namespace }, message);
     },
   });
   return { client };
+}
+
+// While a broker is away, each connection says so several times a second.
+function sayOncePer(milliseconds: number): (what: string) => boolean {
+  const said = new Map<string, number>();
+  return (what) => {
+    const now = performance.now();
+    for (const [each, at] of said) if (now - at > milliseconds) said.delete(each);
+    if (said.has(what)) return false;
+    said.set(what, now);
+    return true;
+  };
 }
 
 export interface TopicSpec {
@@ -60,7 +83,11 @@ export async function ensureTopics(kafka: Kafka, specs: readonly TopicSpec[]): P
       topics: missing.map(({ topic, partitions }) => ({
         topic,
         numPartitions: partitions,
-        configEntries: [{ name: 'retention.ms', value: String(keptFor) }],
+        configEntries: [
+          { name: 'retention.ms', value: String(keptFor) },
+          // Only whole segments are removed: with the usual week a slow topic would keep its records for as long.
+          { name: 'segment.ms', value: String(3600 * 1000) },
+        ],
       })),
     });
   });

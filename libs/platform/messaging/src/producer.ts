@@ -32,7 +32,7 @@ export class NotAcknowledged extends Error {
   readonly retriable = true;
 }
 
-const refusals = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'CORRUPT_MESSAGE']);
+const refusals = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD']);
 
 /**
  * A producer without kafkajs's idempotent mode, which after an ambiguous failure rolls its sequence back and then loses
@@ -40,26 +40,59 @@ const refusals = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID
  */
 export function openProducer(kafka: Kafka): Producer {
   const producer = kafka.client.producer({ idempotent: false, allowAutoTopicCreation: false });
+  const sendOne = async (records: readonly OutgoingRecord[]): Promise<void> => {
+    const byTopic = Map.groupBy(records, ({ topic }) => topic);
+    let replies: RecordMetadata[];
+    try {
+      replies = await producer.sendBatch({
+        acks: -1,
+        timeout: 10_000,
+        topicMessages: [...byTopic].map(([topic, each]) => ({ topic, messages: each.map(messageOf) })),
+      });
+    } catch (error) {
+      const type = refusalIn(error);
+      if (type) throw new RefusedByBroker(type, { cause: error });
+      throw error;
+    }
+    assertAcknowledged(records, replies);
+  };
   return {
     connect: () => producer.connect(),
     async send(records) {
-      if (records.length === 0) return;
-      const byTopic = Map.groupBy(records, ({ topic }) => topic);
-      let replies: RecordMetadata[];
-      try {
-        replies = await producer.sendBatch({
-          acks: -1,
-          topicMessages: [...byTopic].map(([topic, each]) => ({ topic, messages: each.map(messageOf) })),
-        });
-      } catch (error) {
-        const type = refusalIn(error);
-        if (type) throw new RefusedByBroker(type, { cause: error });
-        throw error;
-      }
-      assertAcknowledged(records, replies);
+      // One after the other: the first one that fails ends it, so that no later record overtakes an earlier one.
+      for (const request of requestsOf(records)) await sendOne(request);
     },
     close: () => producer.disconnect(),
   };
+}
+
+// A broker refuses more than 1 MiB (message.max.bytes) per partition and request, whatever the single records weigh.
+const requestBytes = 768 * 1024;
+
+/** The records in their order, cut so that no request is refused for the company that a record keeps. */
+export function requestsOf(records: readonly OutgoingRecord[]): readonly (readonly OutgoingRecord[])[] {
+  const requests: OutgoingRecord[][] = [];
+  let bytes = new Map<string, number>();
+  for (const record of records) {
+    const place = `${record.topic}/${record.partition}`;
+    const total = (bytes.get(place) ?? 0) + sizeOf(record);
+    const current = requests.at(-1);
+    if (current && (total <= requestBytes || !bytes.has(place))) {
+      current.push(record);
+      bytes.set(place, total);
+    } else {
+      requests.push([record]);
+      bytes = new Map([[place, sizeOf(record)]]);
+    }
+  }
+  return requests;
+}
+
+function sizeOf({ key, value, headers }: OutgoingRecord): number {
+  const length = (each: string | Buffer | null): number => (each === null ? 0 : Buffer.byteLength(each));
+  // A record and each of its headers cost a few bytes of lengths and deltas.
+  const head = Object.entries(headers).reduce((sum, [name, text]) => sum + name.length + length(text) + 8, 0);
+  return length(key) + length(value) + head + 24;
 }
 
 /** Throws NotAcknowledged unless each partition that was asked for answered without an error. */
