@@ -113,7 +113,14 @@ export const orderService: Service<OrderConfig> = {
 function assemble(parts: Parts<OrderConfig>) {
   const { config: settings, database, hint } = parts;
   const prisma = new PrismaClient({
-    adapter: new PrismaPg({ connectionString: settings.DATABASE_URL, max: 4 }),
+    adapter: new PrismaPg({
+      connectionString: settings.DATABASE_URL,
+      max: 4,
+      // Reads for people: a frozen database costs them an answer, and nobody a connection for ever.
+      connectionTimeoutMillis: 3000,
+      statement_timeout: 8000,
+      query_timeout: 10_000,
+    }),
   });
   const queries = new OrderQueries(prisma);
   const watch = new OrderWatch((orderIds) => queries.findAll(orderIds));

@@ -4,7 +4,8 @@ import { z } from 'zod';
 export const Cents = z.int().nonnegative();
 export const Currency = z.literal('EUR');
 
-export const OrderId = z.uuid();
+/** Lower case, so that an id is the same key everywhere. */
+export const OrderId = z.uuid().toLowerCase();
 export const CustomerId = z.string().min(1).max(100);
 export const Sku = z.string().min(1).max(100);
 export const Quantity = z.int().min(1).max(1000);

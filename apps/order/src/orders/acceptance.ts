@@ -27,6 +27,8 @@ interface KnownKey {
   readonly key: string;
   readonly bodyHash: string;
   readonly orderId: string;
+  /** Bound more than 24 hours ago: free again. */
+  readonly expired: boolean;
 }
 
 export interface AcceptanceOptions {
@@ -58,7 +60,7 @@ export class Acceptance {
   async find(key: string, bodyHash: string): Promise<Accepted | null> {
     const [known] = await this.options.database.query<{ keys: KnownKey[] }>(readTogether([knownKeys([key])]));
     const found = known?.keys[0];
-    return found ? this.#replay(found, bodyHash) : null;
+    return found && !found.expired ? this.#replay(found, bodyHash) : null;
   }
 
   async #replay(known: KnownKey, bodyHash: string): Promise<Accepted> {
@@ -71,29 +73,50 @@ export class Acceptance {
     return { replayed: orderOf(order) };
   }
 
+  /** Each request gets its own outcome: what was committed in one round is not taken back by a failure in the next. */
   async #acceptTogether(placements: readonly Placement[]): Promise<Outcome<Accepted>[]> {
-    const { database } = this.options;
     const outcomes = new Map<Placement, Outcome<Accepted>>();
     let open = placements;
     while (open.length > 0) {
-      const [loaded] = await database.query<{ clock: { now: number }[]; keys: KnownKey[] }>(
-        readTogether([databaseClock, knownKeys(open.map((placement) => placement.key))]),
-      );
-      const now = loaded?.clock[0]?.now;
-      if (now === undefined) throw new Error('the database did not tell its time');
-      const known = new Map(loaded?.keys.map((row) => [row.key, row]));
-      const free = new Map<string, Placement>();
-      for (const placement of open) {
-        const bound = known.get(placement.key);
-        if (bound) outcomes.set(placement, await outcomeOf(this.#replay(bound, placement.bodyHash)));
-        // A twin in the same group finds its sibling's key bound in the next round.
-        else if (!free.has(placement.key)) free.set(placement.key, placement);
+      try {
+        await this.#round(open, outcomes);
+      } catch (error) {
+        for (const placement of open) if (!outcomes.has(placement)) outcomes.set(placement, { error });
       }
-      if (free.size > 0)
-        for (const [one, outcome] of await this.#insert([...free.values()], now)) outcomes.set(one, outcome);
       open = open.filter((placement) => !outcomes.has(placement));
     }
     return placements.flatMap((placement) => outcomes.get(placement) ?? []);
+  }
+
+  /** Looks up the keys, replays those that are bound and inserts the rest. */
+  async #round(open: readonly Placement[], outcomes: Map<Placement, Outcome<Accepted>>): Promise<void> {
+    const { database } = this.options;
+    const [loaded] = await database.query<{ clock: { now: number }[]; keys: KnownKey[] }>(
+      readTogether([databaseClock, knownKeys(open.map((placement) => placement.key))]),
+    );
+    const now = loaded?.clock[0]?.now;
+    if (now === undefined) throw new Error('the database did not tell its time');
+    const expired = loaded?.keys.filter((row) => row.expired) ?? [];
+    if (expired.length > 0) await database.write([forgetKeys(expired.map((row) => row.key))]);
+    const known = new Map(loaded?.keys.filter((row) => !row.expired).map((row) => [row.key, row]));
+    const firsts = new Map<string, Placement>();
+    for (const placement of open) {
+      const bound = known.get(placement.key);
+      if (bound) outcomes.set(placement, await outcomeOf(this.#replay(bound, placement.bodyHash)));
+      else if (!firsts.has(placement.key)) firsts.set(placement.key, placement);
+    }
+    if (firsts.size === 0) return;
+    try {
+      for (const [one, outcome] of await this.#insert([...firsts.values()], now)) outcomes.set(one, outcome);
+    } finally {
+      // A twin in the same group shares its sibling's fate, whatever the database does next.
+      for (const placement of open) {
+        const first = firsts.get(placement.key);
+        const fate = first && first !== placement ? outcomes.get(first) : undefined;
+        if (first && fate && !outcomes.has(placement))
+          outcomes.set(placement, twinOutcome(placement, first, fate));
+      }
+    }
   }
 
   /** Says nothing of any when a twin elsewhere bound one of the keys first: the caller looks again. */
@@ -157,6 +180,14 @@ export class Acceptance {
   }
 }
 
+function twinOutcome(twin: Placement, first: Placement, fate: Outcome<Accepted>): Outcome<Accepted> {
+  if ('error' in fate) return fate;
+  if (!('accepted' in fate.answer)) return fate;
+  return {
+    answer: twin.bodyHash === first.bodyHash ? { replayed: fate.answer.accepted } : { conflict: true },
+  };
+}
+
 /** Another transaction bound one of the keys first. Any other row that exists already is a fault, and no reason to look again. */
 function isKeyTaken(error: unknown): boolean {
   return (
@@ -179,7 +210,18 @@ async function outcomeOf<Answer>(promise: Promise<Answer>): Promise<Outcome<Answ
 function knownKeys(keys: readonly string[]): Part {
   return {
     name: 'keys',
-    text: `SELECT key, body_hash AS "bodyHash", order_id AS "orderId" FROM idempotency_key WHERE key = ANY($1::text[])`,
+    text: `SELECT key, body_hash AS "bodyHash", order_id AS "orderId",
+                  created_at < clock_timestamp() - interval '24 hours' AS expired
+           FROM idempotency_key WHERE key = ANY($1::text[])`,
+    values: [[...keys]],
+  };
+}
+
+function forgetKeys(keys: readonly string[]): Part {
+  return {
+    name: 'key-forget-these',
+    text: `DELETE FROM idempotency_key
+           WHERE key = ANY($1::text[]) AND created_at < clock_timestamp() - interval '24 hours' RETURNING 1`,
     values: [[...keys]],
   };
 }

@@ -94,6 +94,16 @@ export function totalOf(lines: readonly OrderLine[]): number {
   return total;
 }
 
+/** Whether the total of these lines is a safe integer of cents. */
+export function isCountable(
+  lines: readonly { readonly sku: string; readonly quantity: number }[],
+  prices: ReadonlyMap<string, number>,
+): boolean {
+  return Number.isSafeInteger(
+    lines.reduce((sum, { sku, quantity }) => sum + quantity * (prices.get(sku) ?? 0), 0),
+  );
+}
+
 function illegal(order: Order, to: string): Error {
   return new Error(`order ${order.orderId} cannot become ${to} from ${order.status}/${settlementOf(order)}`);
 }

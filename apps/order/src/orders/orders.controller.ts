@@ -101,22 +101,29 @@ export class OrdersController {
     const order = await this.#find(orderId);
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     let last = '';
+    let progress = 0;
+    let ended = false;
     const push = (current: Order): void => {
+      // A look-up may answer with a row that is older than what was announced meanwhile.
+      if (ended || progressOf(current) < progress) return;
+      progress = progressOf(current);
       const shown = JSON.stringify(viewOf(current));
       if (shown !== last) response.write(`event: order\ndata: ${shown}\n\n`);
       last = shown;
       if (current.status !== 'PENDING' && 'settledAt' in current) end();
     };
     const end = (): void => {
+      ended = true;
       stop();
       response.end();
     };
     const stop = this.watch.watch(order.orderId, push);
     request.on('close', stop);
+    response.on('error', stop);
     whenDraining(response, end);
     push(order);
     // What changed between the look-up and the first callback.
-    push((await this.queries.find(order.orderId)) ?? order);
+    push((await this.queries.find(order.orderId).catch(() => null)) ?? order);
   }
 
   @Post(':orderId/cancel')
@@ -149,11 +156,19 @@ export class OrdersController {
     whenDraining(response, end);
     response.once('close', end);
     const decided = this.watch.waitFor(order.orderId, isDecided, seconds * 1000, over.signal);
-    // It may have been decided between its commit and this watch.
-    const current = await this.queries.find(order.orderId);
-    if (current && isDecided(current)) return current;
-    return (await decided) ?? (await this.queries.find(order.orderId)) ?? order;
+    // It may have been decided between its commit and this watch. The order is accepted: a look that fails, or takes
+    // longer than the customer wants to wait, must not become the answer.
+    const already = this.queries.find(order.orderId).then(
+      (current) => (current && isDecided(current) ? current : decided),
+      () => decided,
+    );
+    return (await Promise.race([decided, already])) ?? order;
   }
+}
+
+function progressOf(order: Order): number {
+  if (order.status === 'PENDING') return 0;
+  return 'settledAt' in order ? 2 : 1;
 }
 
 /** RFC 7240: seconds of `Prefer: wait=N`, between 1 and 30; null when nothing (legible) is preferred. */

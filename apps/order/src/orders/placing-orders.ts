@@ -3,7 +3,7 @@ import { Problem } from '@faultline/http-server';
 import type { Catalogue, Prices } from '../catalogue/catalogue.js';
 import type { NewId, OrderProtocol } from '../protocols/protocol.js';
 import type { Acceptance, Accepted } from './acceptance.js';
-import type { Order } from './order.js';
+import { isCountable, type Order } from './order.js';
 import { hashOf } from './placement.js';
 
 /**
@@ -30,6 +30,13 @@ export class PlacingOrders {
       const known = await this.acceptance.find(key, bodyHash);
       if (known) return answer(known);
       prices = await this.#price(body, skus);
+    }
+    if (!isCountable(body.lines, prices.bySku)) {
+      throw new Problem({
+        status: 422,
+        title: 'Order too large',
+        detail: 'The total cannot be counted exactly.',
+      });
     }
     return answer(
       await this.acceptance.accept({ key, bodyHash, orderId, body, prices, traceparent: this.traceparent() }),

@@ -13,7 +13,14 @@ export class WalletQueries {
   readonly #prisma: PrismaClient;
 
   constructor(databaseUrl: string) {
-    const adapter = new PrismaPg({ connectionString: databaseUrl, max: 3, connectionTimeoutMillis: 3000 });
+    const adapter = new PrismaPg({
+      connectionString: databaseUrl,
+      max: 3,
+      // A frozen database costs a reader an answer, and nobody a connection for ever.
+      connectionTimeoutMillis: 3000,
+      statement_timeout: 8000,
+      query_timeout: 10_000,
+    });
     this.#prisma = new PrismaClient({ adapter });
   }
 

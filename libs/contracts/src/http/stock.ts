@@ -13,7 +13,10 @@ export const StockView = z.object({
 });
 export type StockView = z.infer<typeof StockView>;
 
-export const PutStock = z.strictObject({ name: z.string().min(1).max(200), unitPrice: Cents });
+export const PutStock = z.strictObject({
+  name: z.string().min(1).max(200),
+  unitPrice: Cents.max(10_000_000_000),
+});
 export type PutStock = z.infer<typeof PutStock>;
 export const Delivery = z.strictObject({ quantity: z.int().min(1).max(1_000_000_000) });
 export type Delivery = z.infer<typeof Delivery>;

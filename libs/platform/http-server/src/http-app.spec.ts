@@ -193,7 +193,7 @@ describe('input', () => {
 
   it('is refused when a string or a name holds U+0000', async () => {
     expect((await post('{"name":"a\\u0000b","weight":1}')).body.errors).toEqual([
-      { path: 'name', message: 'must not contain U+0000' },
+      { path: 'name', message: 'must not contain U+0000 or half a surrogate pair' },
     ]);
     const named = await post('{"name":"ab","weight":1,"a\\u0000":1}');
     expect(named.status).toBe(400);
@@ -201,6 +201,7 @@ describe('input', () => {
       expect.objectContaining({ path: expect.stringContaining('\u0000') }),
     );
     expect((await request(tiny.url).get('/things/a%00')).status).toBe(400);
+    expect((await post('{"name":"a\\ud800b","weight":1}')).status).toBe(400);
   });
 
   it('may have 64 KiB and no more', async () => {

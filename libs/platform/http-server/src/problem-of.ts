@@ -16,6 +16,10 @@ const neighbourAway = new Problem({
   headers: { 'retry-after': '1' },
 });
 
+// Refused as a whole and worth trying again: out of resources (53), conflicts (40), read-only (25006), a lock or a
+// statement that took too long (55P03, 57), tables that the first migration is about to make (42P01).
+const passing = /^(53|40|57|25006|55P03|42P01)/;
+
 /** What a client is told of an error; null for one that nobody expected. */
 export function problemOf(error: unknown): Problem | null {
   if (error instanceof Problem) return error;
@@ -31,7 +35,8 @@ export function problemOf(error: unknown): Problem | null {
   }
   if (error instanceof Error && error.name === 'DependencyUnavailable') return neighbourAway;
   if (error instanceof DatabaseUnavailable || isPrismaWithoutDatabase(error)) return away;
-  if (sqlState(error) !== undefined && brokeTheConnection(error)) return away;
+  const state = sqlState(error);
+  if (state !== undefined && (brokeTheConnection(error) || passing.test(state))) return away;
   // Nest wraps what express.json() throws; only the cause says which part of the request is wrong.
   if (error instanceof HttpException) return ofBodyParser(error.cause) ?? ofHttpException(error);
   return ofBodyParser(error);

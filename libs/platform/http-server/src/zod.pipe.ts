@@ -3,8 +3,8 @@ import type { z } from 'zod';
 import { invalidInput, type FieldError } from './problem.js';
 
 /**
- * Parses a body, a query or a parameter. Throws 400 with every error at once; also for U+0000 anywhere in a string,
- * which is valid JSON and which Postgres can store in no text.
+ * Parses a body, a query or a parameter. Throws 400 with every error at once; also for U+0000 and for half a surrogate
+ * pair anywhere in a string: valid JSON, and Postgres can store neither.
  */
 export class Zod<Schema extends z.ZodType> implements PipeTransform<unknown, z.output<Schema>> {
   constructor(readonly schema: Schema) {}
@@ -12,10 +12,13 @@ export class Zod<Schema extends z.ZodType> implements PipeTransform<unknown, z.o
   transform(value: unknown, metadata?: ArgumentMetadata): z.output<Schema> {
     // A parameter is known by its name.
     const name = metadata?.data === undefined ? [] : [metadata.data];
-    const zeros = pathsWithZero(value, name);
+    const unstorable = unstorablePaths(value, name);
     const result = this.schema.safeParse(value);
-    if (result.success && zeros.length === 0) return result.data;
-    const errors: FieldError[] = zeros.map((path) => ({ path, message: 'must not contain U+0000' }));
+    if (result.success && unstorable.length === 0) return result.data;
+    const errors: FieldError[] = unstorable.map((path) => ({
+      path: path.toWellFormed().replaceAll('\u0000', '\\u0000'),
+      message: 'must not contain U+0000 or half a surrogate pair',
+    }));
     for (const issue of result.error?.issues ?? []) {
       if (issue.code === 'unrecognized_keys') {
         for (const key of issue.keys)
@@ -34,11 +37,15 @@ export class Zod<Schema extends z.ZodType> implements PipeTransform<unknown, z.o
   }
 }
 
-function pathsWithZero(value: unknown, path: readonly string[]): string[] {
-  if (typeof value === 'string') return value.includes('\u0000') ? [path.join('.')] : [];
+function unstorablePaths(value: unknown, path: readonly string[]): string[] {
+  if (typeof value === 'string') return isStorable(value) ? [] : [path.join('.')];
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, member]) => [
-    ...(key.includes('\u0000') ? [[...path, key].join('.').replaceAll('\u0000', '\\u0000')] : []),
-    ...pathsWithZero(member, [...path, key]),
+    ...(isStorable(key) ? [] : [[...path, key].join('.')]),
+    ...unstorablePaths(member, [...path, key]),
   ]);
+}
+
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\u0000');
 }

@@ -40,9 +40,16 @@ RETURNING 1`,
       entries.map((entry) => entry.causationId),
       entries.map((entry) => entry.attempt),
       entries.map((entry) => entry.outcome),
-      entries.map((entry) => (entry.detail === undefined ? null : JSON.stringify(entry.detail))),
+      entries.map((entry) => (entry.detail === undefined ? null : storable(entry.detail))),
     ],
   };
+}
+
+/** jsonb takes neither lone surrogates nor U+0000, and a note must never be what its effect fails by. */
+function storable(detail: unknown): string {
+  return JSON.stringify(detail, (_, value: unknown) =>
+    typeof value === 'string' ? value.toWellFormed().replaceAll('\u0000', '\uFFFD') : value,
+  );
 }
 
 /** Everything this service did for an order, in the order it was written. Empty for an order it never met. */

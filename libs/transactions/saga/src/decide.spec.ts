@@ -204,6 +204,15 @@ describe('a saga that cannot go on by itself', () => {
     expect(story.when(done('reserve')).said).toEqual(['resumed', 'approved']);
   });
 
+  it('is rejected when the redriven command is refused', () => {
+    const story = begun().when(
+      done('authorize'),
+      deadLettered('reserve'),
+      refused('reserve', 'OUT_OF_STOCK'),
+    );
+    expect(story).toMatchObject({ said: ['resumed', 'rejected'], sent: ['void'] });
+  });
+
   it('still takes the other answers', () => {
     expect(afterPivot().when(done('confirm')).outcome).toBe('ADVANCED');
   });

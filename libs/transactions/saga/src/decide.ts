@@ -114,6 +114,7 @@ export function decide<Facts>(
 }
 
 type Answer = Extract<SagaMessage, { readonly command: string }>;
+type Refusal = Extract<SagaMessage, { readonly type: 'refused' }>;
 
 /** One decision under way: the next state and what comes of it. Lives only inside start and decide. */
 class Work<Facts> {
@@ -171,20 +172,17 @@ class Work<Facts> {
         return this.decided('LATE');
       case 'STUCK':
         if (known.direction === 'BACKWARD') return this.decided('LATE');
-        if (answer.type !== 'done') return this.decided('REPEATED');
-        return this.#done(step, answer.attempt);
+        if (answer.type === 'done') return this.#done(step, answer.attempt);
+        // A redriven command may be refused like any other.
+        if (this.#isBusinessRefusal(step, answer)) return this.#refused(step, answer);
+        return this.decided('REPEATED');
       case 'SENT':
         if (answer.type === 'done') return this.#done(step, answer.attempt);
         // An older attempt's dead letter says nothing of the one that is out; a refusal does, for it is for good.
         if (answer.type === 'dead-lettered') {
           return answer.attempt < known.attempt ? this.decided('LATE') : this.#stuck(step, 'FORWARD', answer);
         }
-        if (this.#phase === 'DECIDING' && step.legalRefusals.includes(answer.reason)) {
-          const { reason, detail } = answer;
-          this.#steps[step.name] = { status: 'REFUSED', at: this.now, reason, detail };
-          this.#reject(reason, detail);
-          return this.decided('ADVANCED');
-        }
+        if (this.#isBusinessRefusal(step, answer)) return this.#refused(step, answer);
         return this.#stuck(step, 'FORWARD', answer);
     }
   }
@@ -205,6 +203,18 @@ class Work<Facts> {
     if (known.status === 'STUCK') return this.decided('REPEATED');
     if (answer.type === 'dead-lettered' && answer.attempt < known.attempt) return this.decided('LATE');
     return this.#stuck(step, 'BACKWARD', answer);
+  }
+
+  #isBusinessRefusal(step: Step<Facts>, answer: Answer): answer is Refusal {
+    return (
+      answer.type === 'refused' && this.#phase === 'DECIDING' && step.legalRefusals.includes(answer.reason)
+    );
+  }
+
+  #refused(step: Step<Facts>, { reason, detail }: Refusal): Decided {
+    this.#steps[step.name] = { status: 'REFUSED', at: this.now, reason, detail };
+    this.#reject(reason, detail);
+    return this.decided('ADVANCED');
   }
 
   #done(step: Step<Facts>, attempt: number): Decided {
