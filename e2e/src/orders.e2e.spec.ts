@@ -91,7 +91,7 @@ describe('an order', () => {
         { sku: 'tea-rare', quantity: 6 },
       ],
     });
-    expect(order.rejection?.reason).toBe('OUT_OF_STOCK');
+    expect(order.rejection).toMatchObject({ reason: 'OUT_OF_STOCK' });
     await settled(order.orderId);
     expect([await stockOf('mug'), await stockOf('tea-rare')]).toEqual(before);
     expect((await walletOf('customer-12')).held).toBe(0);
