@@ -214,24 +214,6 @@ describe('consuming', () => {
     await eventually(() => expect(handled).toEqual(['after']));
   });
 
-  it('keeps its place while a handler takes longer than the session', async () => {
-    const topic = await newTopic(1);
-    await (await producer()).send([record(topic, 0, 'slow')]);
-    let handled = 0;
-    const slow = consumer({
-      topics: [topic],
-      groupId: topic,
-      handle: async () => {
-        await new Promise((resolve) => setTimeout(resolve, 12_000));
-        handled += 1;
-      },
-    });
-    await eventually(() => expect(handled).toBe(1), 25_000);
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    expect(handled).toBe(1);
-    expect(slow.status()).toMatchObject({ joined: true, assigned: [{ topic, partition: 0 }] });
-  });
-
   it('shares partitions with a second instance, and every record is handled by one of them', async () => {
     const topic = await newTopic(2);
     const handled: string[] = [];
