@@ -37,12 +37,17 @@ afterAll(async () => {
 async function deadLetter(): Promise<string> {
   const id = randomUUID();
   await test.database.pool.query(
-    `INSERT INTO dead_letter (id, consumer, topic, partition, "offset", message_id, headers, value, reason, detail)
-     VALUES ($1, 'inventory', 'inventory.commands', 1, 7, $2, '{}', 'bytes', 'NOT_JSON', 'no')`,
-    [id, randomUUID()],
+    // Each a second after the one before: within one millisecond their order would be left to their ids.
+    `INSERT INTO dead_letter
+       (id, consumer, topic, partition, "offset", message_id, headers, value, reason, detail, created_at)
+     VALUES ($1, 'inventory', 'inventory.commands', 1, 7, $2, '{}', 'bytes', 'NOT_JSON', 'no',
+             now() - interval '1 hour' + $3 * interval '1 second')`,
+    [id, randomUUID(), (made += 1)],
   );
   return id;
 }
+
+let made = 0;
 
 describe('the operations of a service', () => {
   it('list dead letters, page by page', async () => {
