@@ -19,10 +19,9 @@ import { Catalogue, priceListFrom } from './catalogue/catalogue.js';
 import { config, type OrderConfig } from './config.js';
 import { PrismaClient } from './generated/client.js';
 import { AuditController } from './operations/audit.controller.js';
-import { Housekeeping } from './operations/housekeeping.js';
 import { orderMetrics } from './operations/metrics.js';
 import { OrderAudits } from './operations/order-audit.js';
-import { Acceptance } from './orders/acceptance.js';
+import { Acceptance, forgetExpiredKeys } from './orders/acceptance.js';
 import type { Order } from './orders/order.js';
 import { OrdersController } from './orders/orders.controller.js';
 import { OrderQueries } from './orders/orders.queries.js';
@@ -85,6 +84,8 @@ export const orderService: Service<OrderConfig> = {
     ];
   },
 
+  sweep: ({ database }) => forgetExpiredKeys(database),
+
   workers(parts) {
     const { database, log, instance } = parts;
     const { steps, prisma } = assembly(parts);
@@ -100,7 +101,6 @@ export const orderService: Service<OrderConfig> = {
           committed();
         },
       }),
-      new Housekeeping(database, log),
       {
         start: () => undefined,
         stop: () => prisma.$disconnect(),

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Database, DatabaseUnavailable, openDatabase, OutcomeUnknown } from '@faultline/database';
 import { testDatabase } from '@faultline/testing';
 import type { Accepted } from './acceptance.js';
+import { forgetExpiredKeys } from './acceptance.js';
 import { acceptanceOn, aPlacement } from './placements.spec-data.js';
 
 let db: Awaited<ReturnType<typeof testDatabase>>;
@@ -120,6 +121,24 @@ describe('a key that comes again', () => {
     expect(await rows()).toEqual(oneOrder);
   });
 
+  it('is free again after 24 hours and not before, also when nothing has swept in between', async () => {
+    const acceptance = acceptanceOn(db.database);
+    const age = (interval: string): Promise<unknown> =>
+      db.database.pool.query('UPDATE idempotency_key SET created_at = now() - $1::interval', [interval]);
+    const first = aPlacement();
+    await acceptance.accept(first);
+    await age('23 hours 59 minutes');
+    expect(await forgetExpiredKeys(db.database)).toBe(0);
+    expect(word(await acceptance.accept(aPlacement({}, first.key)))).toBe('replayed');
+    await age('24 hours 1 minute');
+    expect(await acceptance.find(first.key, first.bodyHash)).toBeNull();
+    expect(word(await acceptance.accept(aPlacement({ customerId: 'customer-2' }, first.key)))).toBe(
+      'accepted',
+    );
+    await age('24 hours 1 minute');
+    expect(await forgetExpiredKeys(db.database)).toBe(1);
+  });
+
   it('makes one order of twenty twins at four replicas that all found it free', async () => {
     const replicas = 4;
     const meet = meeting(replicas);
@@ -163,6 +182,79 @@ describe('a key that comes again', () => {
     expect(answers.map(word)).toEqual(['replayed', 'accepted']);
     expect(answers.map(orderIdOf)).toEqual([twin.orderId, stranger.orderId]);
     expect(await rows()).toEqual([2, 2, 2, 2, 2, 4]);
+  });
+});
+
+describe('a failure in the middle of a group', () => {
+  it('takes back nothing that was committed before it, and tells a twin what became of its sibling', async () => {
+    let written = false;
+    const acceptance = acceptanceOn({
+      ...db.database,
+      query: (statement) =>
+        written ? Promise.reject(new DatabaseUnavailable(new Error('away'))) : db.database.query(statement),
+      async write(parts) {
+        written = true;
+        return db.database.write(parts);
+      },
+    });
+    const first = aPlacement();
+    const answers = await Promise.all(
+      [first, aPlacement({}, first.key), aPlacement()].map((each) => acceptance.accept(each)),
+    );
+    expect(answers.map(word)).toEqual(['accepted', 'replayed', 'accepted']);
+    expect(await rows()).toEqual([2, 2, 2, 2, 2, 4]);
+  });
+
+  it('fails only those that have no outcome yet', async () => {
+    const bound = aPlacement();
+    await acceptanceOn(db.database).accept(bound);
+    const contested = aPlacement();
+    let away = false;
+    const acceptance = acceptanceOn({
+      ...db.database,
+      query: (statement) =>
+        away ? Promise.reject(new DatabaseUnavailable(new Error('away'))) : db.database.query(statement),
+      async write(parts) {
+        await acceptanceOn(db.database).accept(aPlacement({}, contested.key));
+        away = true;
+        return db.database.write(parts);
+      },
+    });
+    const outcomes = await Promise.allSettled([
+      acceptance.accept(aPlacement({}, bound.key)),
+      acceptance.accept(contested),
+    ]);
+    expect(outcomes).toMatchObject([
+      { status: 'fulfilled', value: { replayed: { orderId: bound.orderId } } },
+      { status: 'rejected', reason: expect.any(DatabaseUnavailable) },
+    ]);
+  });
+
+  it('leaves a replay of the same group as it is when the others have an unknown outcome', async () => {
+    const bound = aPlacement();
+    await acceptanceOn(db.database).accept(bound);
+    const acceptance = acceptanceOn({
+      ...db.database,
+      write: () => Promise.reject(new OutcomeUnknown(new Error('reset'))),
+    });
+    const outcomes = await Promise.allSettled(
+      [aPlacement({}, bound.key), aPlacement(), aPlacement()].map((each) => acceptance.accept(each)),
+    );
+    expect(outcomes).toMatchObject([
+      { status: 'fulfilled', value: { replayed: { orderId: bound.orderId } } },
+      { status: 'rejected', reason: expect.any(OutcomeUnknown) },
+      { status: 'rejected', reason: expect.any(OutcomeUnknown) },
+    ]);
+  });
+
+  it('says at once what is wrong when another row than the key exists already', async () => {
+    const acceptance = acceptanceOn(db.database);
+    const first = aPlacement();
+    await acceptance.accept(first);
+    await expect(acceptance.accept({ ...aPlacement(), orderId: first.orderId })).rejects.toMatchObject({
+      code: '23505',
+      constraint: 'orders_pkey',
+    });
   });
 });
 

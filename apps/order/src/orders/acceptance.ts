@@ -106,16 +106,12 @@ export class Acceptance {
       else if (!firsts.has(placement.key)) firsts.set(placement.key, placement);
     }
     if (firsts.size === 0) return;
-    try {
-      for (const [one, outcome] of await this.#insert([...firsts.values()], now)) outcomes.set(one, outcome);
-    } finally {
-      // A twin in the same group shares its sibling's fate, whatever the database does next.
-      for (const placement of open) {
-        const first = firsts.get(placement.key);
-        const fate = first && first !== placement ? outcomes.get(first) : undefined;
-        if (first && fate && !outcomes.has(placement))
-          outcomes.set(placement, twinOutcome(placement, first, fate));
-      }
+    for (const [one, outcome] of await this.#insert([...firsts.values()], now)) outcomes.set(one, outcome);
+    // A twin in the same group shares its sibling's fate, whatever the database does next.
+    for (const placement of open) {
+      const first = firsts.get(placement.key);
+      const fate = first && outcomes.get(first);
+      if (fate && !outcomes.has(placement)) outcomes.set(placement, twinOutcome(placement, first, fate));
     }
   }
 
@@ -196,6 +192,18 @@ function isKeyTaken(error: unknown): boolean {
     'constraint' in error &&
     error.constraint === 'idempotency_key_pkey'
   );
+}
+
+/** Forgets keys after their 24 hours; answers how many. One that is used again before that is forgotten as it comes. */
+export async function forgetExpiredKeys(database: Database): Promise<number> {
+  const { 'key-sweep': forgotten = 0 } = await database.write([
+    {
+      name: 'key-sweep',
+      text: `DELETE FROM idempotency_key WHERE created_at < clock_timestamp() - interval '24 hours' RETURNING 1`,
+      values: [],
+    },
+  ]);
+  return forgotten;
 }
 
 async function outcomeOf<Answer>(promise: Promise<Answer>): Promise<Outcome<Answer>> {

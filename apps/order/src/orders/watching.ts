@@ -79,5 +79,7 @@ export class OrderWatch {
           if (this.#listeners.size > 0) this.#schedule();
         });
     }, this.interval);
+    // Who still waits when the process ends is answered by the stop, and not by the next poll.
+    this.#timer.unref();
   }
 }

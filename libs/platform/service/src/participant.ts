@@ -7,8 +7,7 @@ import {
 } from '@faultline/contracts';
 import type { JournalRow } from '@faultline/journal';
 import type { Envelope } from '@faultline/messaging';
-import type { Incoming, OutgoingMessage, Poisoned } from '@faultline/outbox';
-import { currentTraceparent, SpanKind, withSpan } from '@faultline/telemetry';
+import { type Incoming, type OutgoingMessage, type Poisoned, whileProcessing } from '@faultline/outbox';
 import { v7 as uuidv7 } from 'uuid';
 
 /** How a participant's decision on a command ended. */
@@ -34,29 +33,13 @@ export async function answer<M extends Command>(
   now: number,
   decide: (command: M) => Verdict,
 ): Promise<Answered> {
-  const { message, record } = incoming;
+  const { message } = incoming;
   const orderId = message.body.orderId.toLowerCase();
   const name = commandOf(message.kind.type);
   if (!name) throw new Error(`${message.kind.type} is no command`);
-  return withSpan(
-    `process ${record.topic}`,
-    {
-      kind: SpanKind.CONSUMER,
-      attributes: {
-        'messaging.system': 'kafka',
-        'messaging.operation.type': 'process',
-        'messaging.destination.name': record.topic,
-        'messaging.destination.partition.id': String(record.partition),
-        'messaging.kafka.offset': Number(record.offset),
-        'messaging.message.id': message.id,
-        'messaging.message.conversation_id': orderId,
-        'faultline.command': name,
-        'faultline.order_id': orderId,
-      },
-      parent: message.traceparent,
-      links: message.traceparent === null ? [] : [message.traceparent],
-    },
-    () => {
+  return whileProcessing(
+    incoming,
+    (traceparent) => {
       const verdict = decide(message);
       const attempt = message.body.attempt;
       const refusal = 'refused' in verdict ? { reason: verdict.refused, detail: verdict.detail } : undefined;
@@ -71,7 +54,7 @@ export async function answer<M extends Command>(
           correlationId: orderId,
           causationId: message.id,
           deadline: null,
-          traceparent: currentTraceparent() ?? message.traceparent,
+          traceparent,
         },
         entry: {
           orderId,
@@ -85,6 +68,7 @@ export async function answer<M extends Command>(
         },
       };
     },
+    { 'faultline.command': name },
   );
 }
 

@@ -43,6 +43,8 @@ export interface Service<Config extends ServiceSettings = ServiceSettings> {
   readonly prepare?: (parts: Parts<Config>) => Promise<void>;
   readonly workers?: (parts: Parts<Config>) => readonly Worker[];
   readonly ready?: (parts: Parts<Config>) => readonly Check[];
+  /** Forgets what the service's own tables need no longer, once an hour; answers how many rows. */
+  readonly sweep?: (parts: Parts<Config>) => Promise<number>;
 }
 
 export interface Running<Config extends ServiceSettings = ServiceSettings> {
@@ -159,7 +161,10 @@ export async function startService<Config extends ServiceSettings>(
       log,
       onBatch,
     });
-    workers = [...(service.workers?.(parts) ?? []), new Housekeeping(database, log)];
+    workers = [
+      ...(service.workers?.(parts) ?? []),
+      new Housekeeping(database, log, () => service.sweep?.(parts) ?? Promise.resolve(0)),
+    ];
     for (const worker of workers) worker.start();
     broker.start();
   })();

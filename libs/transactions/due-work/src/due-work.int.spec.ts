@@ -3,16 +3,13 @@ import { type Database, DatabaseUnavailable, databaseClock } from '@faultline/da
 import { eventually, testDatabase } from '@faultline/testing';
 import { claim, postpone } from './claim.js';
 import {
-  assertFence,
   type Claimed,
   dueWorkDepth,
   DueWorker,
   type DueWorkerOptions,
-  fencePart,
   finishPart,
   heldPart,
   schedulePart,
-  StaleFence,
 } from './index.js';
 
 let database: Database;
@@ -42,9 +39,13 @@ const left = async (): Promise<string[]> =>
   keys((await database.pool.query<{ key: string }>('SELECT key FROM due_work')).rows);
 const endLeases = (): Promise<unknown> =>
   database.pool.query("UPDATE due_work SET lease_until = clock_timestamp() - interval '1 ms'");
+class Lost extends Error {}
+/** Finishes what it still holds, as a step does; throws when something was taken over. */
 const finish = (claimed: readonly Claimed[]): Promise<void> =>
   database.transaction(async (tx) => {
-    assertFence(await tx.write([fencePart(claimed), finishPart(claimed)]), claimed);
+    const { 'due-held': rows = [] } = await tx.read([heldPart(claimed)]);
+    await tx.write([finishPart(rows as Claimed[])]);
+    if (rows.length < claimed.length) throw new Lost();
   });
 const worker = (options: Partial<DueWorkerOptions> & Pick<DueWorkerOptions, 'run'>): DueWorker => {
   const made = new DueWorker({ database, kind, owner: 'a', ...options });
@@ -97,16 +98,16 @@ describe('the fence', () => {
     expect(await left()).toEqual([]);
   });
 
-  it('lets the holder schedule anew in the same statement', async () => {
+  it('lets the holder schedule anew', async () => {
     await schedule(['x']);
     const claimed = await take();
     const dueAt = (await now()) + 60_000;
-    const counts = await database.transaction((tx) =>
-      tx.write([fencePart(claimed), schedulePart([{ kind, key: 'x', dueAt }])]),
-    );
-    expect(() => {
-      assertFence(counts, claimed);
-    }).not.toThrow();
+    const held = await database.transaction(async (tx) => {
+      const { 'due-held': rows = [] } = await tx.read([heldPart(claimed)]);
+      await tx.write([schedulePart([{ kind, key: 'x', dueAt }])]);
+      return rows;
+    });
+    expect(held).toHaveLength(1);
     expect(await take()).toEqual([]);
     expect(await left()).toEqual(['x']);
   });
@@ -116,7 +117,7 @@ describe('the fence', () => {
     const stale = await take('a');
     await endLeases();
     await take('b');
-    await expect(finish(stale)).rejects.toBeInstanceOf(StaleFence);
+    await expect(finish(stale)).rejects.toBeInstanceOf(Lost);
     expect(await left()).toEqual(['x']);
   });
 
@@ -127,7 +128,7 @@ describe('the fence', () => {
     await finish(await take('b'));
     await schedule(['x']);
     await take('b');
-    await expect(finish(stale)).rejects.toBeInstanceOf(StaleFence);
+    await expect(finish(stale)).rejects.toBeInstanceOf(Lost);
     expect(await left()).toEqual(['x']);
   });
 
@@ -135,7 +136,7 @@ describe('the fence', () => {
     await schedule(['x']);
     const unaware = await take('a');
     await schedule(['x'], 60_000);
-    await expect(finish(unaware)).rejects.toBeInstanceOf(StaleFence);
+    await expect(finish(unaware)).rejects.toBeInstanceOf(Lost);
     expect(await left()).toEqual(['x']);
   });
 
@@ -144,7 +145,7 @@ describe('the fence', () => {
     const claimed = await take('a');
     await endLeases();
     await database.transaction(async (tx) => {
-      await tx.write([fencePart(claimed)]);
+      await tx.read([heldPart(claimed)]);
       expect(await take('b')).toEqual([]);
       await tx.write([finishPart(claimed)]);
     });
@@ -183,9 +184,9 @@ describe('a worker', () => {
     expect(ran.sort()).toEqual(['x', 'y']);
   });
 
-  it('runs work at its time when it was told of it', async () => {
+  it('runs work at its time and not before', async () => {
     const ran: number[] = [];
-    const one = worker({
+    worker({
       async run(claimed) {
         ran.push(await now());
         await finish(claimed);
@@ -194,10 +195,9 @@ describe('a worker', () => {
     await eventually(async () => expect(await claimCount()).toBeGreaterThan(0), { within: 3000 });
     const dueAt = (await now()) + 150;
     await database.write([schedulePart([{ kind, key: 'x', dueAt }])]);
-    one.hint(dueAt);
     await eventually(() => expect(ran).toHaveLength(1), { within: 3000 });
     expect((ran[0] ?? 0) - dueAt).toBeGreaterThanOrEqual(-1);
-    expect((ran[0] ?? 0) - dueAt).toBeLessThan(400);
+    expect((ran[0] ?? 0) - dueAt).toBeLessThan(1500);
   });
 
   it('of two workers each row is run once', async () => {

@@ -17,11 +17,6 @@ export interface Claimed {
   readonly fence: number;
 }
 
-/** Another process holds the work by now: the transaction must be rolled back, and nothing is to be repeated here. */
-export class StaleFence extends Error {
-  override readonly name = 'StaleFence';
-}
-
 /**
  * Schedules work, or moves what is scheduled under the same kind and key: a write part named `due-schedule`. Whoever
  * had claimed it before loses it, so that a run which did not see the new time cannot finish it away.
@@ -53,31 +48,12 @@ RETURNING 1`,
 }
 
 /**
- * Locks the claimed rows that are still held under their fence; a write part named `due-fence`, to be judged by
- * assertFence. Put it before the parts that schedule or finish the same rows: a row that the statement has already
- * deleted can no longer be found.
- */
-export function fencePart(claimed: readonly Claimed[]): Part {
-  return { ...held(claimed), name: 'due-fence' };
-}
-
-/** Throws StaleFence unless every claimed row was still held when `fencePart` locked it. */
-export function assertFence(counts: Readonly<Record<string, number>>, claimed: readonly Claimed[]): void {
-  const kept = counts['due-fence'] ?? 0;
-  if (kept !== claimed.length)
-    throw new StaleFence(`${claimed.length} rows were claimed and ${kept} are held`);
-}
-
-/**
  * For a step's load, after its other locks: the claimed rows that are still held, locked until the transaction ends.
  * A read part named `due-held`; its rows are { kind, key }. For a run that does what it still may and leaves the rest.
  */
 export function heldPart(claimed: readonly Claimed[]): Part {
-  return { ...held(claimed), name: 'due-held' };
-}
-
-function held(claimed: readonly Claimed[]): Omit<Part, 'name'> {
   return {
+    name: 'due-held',
     text: `SELECT due_work.kind, due_work.key
 FROM due_work
 JOIN unnest($1::text[], $2::text[], $3::bigint[]) AS mine (kind, key, fence) USING (kind, key)

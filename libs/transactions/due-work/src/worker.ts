@@ -1,6 +1,6 @@
 import { DatabaseUnavailable, OutcomeUnknown, type Database } from '@faultline/database';
 import { claim, postpone } from './claim.js';
-import { StaleFence, type Claimed } from './due-work.js';
+import type { Claimed } from './due-work.js';
 
 export interface Log {
   warn(fields: object, message: string): void;
@@ -12,8 +12,8 @@ export interface DueWorkerOptions {
   /** Shown in the rows it holds. */
   readonly owner: string;
   /**
-   * Does everything in a transaction of its own that proves the fence (fencePart or heldPart) and finishes or schedules
-   * each row anew. What it throws leaves the rows to be taken again, later with every attempt.
+   * Does everything in a transaction of its own that asks which rows it still holds (heldPart), and
+   * finishes or schedules those anew. What it throws leaves the rows to be taken again, later with every attempt.
    */
   run(claimed: readonly Claimed[]): Promise<void>;
   /** Milliseconds until work whose process died is taken again. */
@@ -34,10 +34,7 @@ export class DueWorker {
   readonly #batch: number;
   #loop: Promise<void> | undefined;
   #stopping = false;
-  #wakeAt = Infinity;
   #wake: (() => void) | undefined;
-  /** Database clock minus this process's monotonic clock, from the last claim. */
-  #offset: number | undefined;
 
   constructor(options: DueWorkerOptions) {
     this.#o = options;
@@ -56,23 +53,12 @@ export class DueWorker {
     await this.#loop;
   }
 
-  /** Something was scheduled by this process for `dueAt` (database's clock, milliseconds): look then, not later. */
-  hint(dueAt: number): void {
-    const at = this.#offset === undefined ? performance.now() : dueAt - this.#offset;
-    if (at >= this.#wakeAt) return;
-    this.#wakeAt = at;
-    this.#wake?.();
-  }
-
   async #work(): Promise<void> {
     let failures = 0;
     while (!this.#stopping) {
       try {
-        const asked = performance.now();
-        this.#wakeAt = Infinity;
         const { kind, owner, database } = this.#o;
         const { claimed, now, next } = await claim(database, kind, owner, this.#leaseMs, this.#batch);
-        this.#offset = now - asked;
         if (claimed.length > 0) await this.#run(claimed);
         failures = 0;
         if (claimed.length === this.#batch) continue;
@@ -90,11 +76,6 @@ export class DueWorker {
     try {
       await this.#o.run(claimed);
     } catch (error) {
-      if (error instanceof StaleFence) {
-        log?.warn({ err: error, kind }, 'due work was taken over by another process');
-        if (claimed.length > 1) await this.#oneByOne(claimed);
-        return;
-      }
       if (claimed.length > 1 && !isAway(error)) {
         await this.#oneByOne(claimed);
         return;
@@ -115,19 +96,15 @@ export class DueWorker {
   }
 
   async #sleep(milliseconds: number): Promise<void> {
-    const until = performance.now() + Math.min(milliseconds, longestWait);
-    while (!this.#stopping) {
-      const rest = Math.min(until, this.#wakeAt) - performance.now();
-      if (rest <= 0) return;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, Math.ceil(rest));
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      this.#wake = undefined;
-    }
+    if (this.#stopping) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Math.min(milliseconds, longestWait));
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
   }
 }
 

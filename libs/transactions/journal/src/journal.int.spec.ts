@@ -59,6 +59,16 @@ describe('the journal', () => {
     expect((await journalOf(database, orderId))[0]?.detail).toEqual(detail);
   });
 
+  it('takes any text: a note must never be what its effect fails by', async () => {
+    const orderId = randomUUID();
+    const detail = { why: 'half \ud83d, zero \u0000', deep: ['\udc00'] };
+    await database.write([journalPart([row(orderId, 'odd', { detail })])]);
+    expect((await journalOf(database, orderId))[0]?.detail).toEqual({
+      why: 'half \ufffd, zero \ufffd',
+      deep: ['\ufffd'],
+    });
+  });
+
   it('keeps nothing of a transaction that was rolled back', async () => {
     const orderId = randomUUID();
     const work = database.transaction(async (tx) => {

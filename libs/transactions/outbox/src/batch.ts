@@ -32,6 +32,8 @@ export interface Batch<M> {
   readonly consumer: string;
   readonly incoming: readonly Incoming<M>[];
   readonly poison: readonly Poison[];
+  /** Hears of each message that this batch's transaction dead-letters; consumeInSteps logs them after its commit. */
+  buried?(poisoned: Poisoned): void;
 }
 
 /** For the step's load, after its locks: which messages of the batch had their effect before. Named `seen`. */
@@ -52,10 +54,12 @@ export class BatchRecord<M> {
   readonly #consumer: string;
   readonly #poisoned: Poisoned[] = [];
   readonly #outcomes = new Map<string, Outcome>();
+  readonly #tell: (poisoned: Poisoned) => void;
 
   /** `seen`: the rows that `seenPart` answered. */
   constructor(batch: Batch<M>, seen: readonly unknown[]) {
     this.#consumer = batch.consumer;
+    this.#tell = (poisoned) => batch.buried?.(poisoned);
     const known = new Set(seen.map(messageIdOf));
     const isNew = ({ inboxId }: { readonly inboxId: string }): boolean => {
       const first = !known.has(inboxId);
@@ -112,7 +116,9 @@ export class BatchRecord<M> {
 
   #bury(poison: Poison): void {
     this.#decide(poison.inboxId, 'dead-lettered');
-    this.#poisoned.push({ ...poison, deadLetterId: randomUUID() });
+    const poisoned = { ...poison, deadLetterId: randomUUID() };
+    this.#poisoned.push(poisoned);
+    this.#tell(poisoned);
   }
 
   #decide(inboxId: string, outcome: Outcome): void {

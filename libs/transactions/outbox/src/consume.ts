@@ -7,7 +7,16 @@ import {
   type Transaction,
 } from '@faultline/database';
 import type { ConsumerOptions, ReceivedRecord } from '@faultline/messaging';
-import { type Batch, BatchRecord, type Incoming, namesIn, type Poison, seenPart } from './batch.js';
+import { traceIdOf } from '@faultline/telemetry';
+import {
+  type Batch,
+  BatchRecord,
+  type Incoming,
+  namesIn,
+  type Poison,
+  type Poisoned,
+  seenPart,
+} from './batch.js';
 import type { Decoded } from './decode.js';
 import { inboxIdOf } from './inbox.js';
 import type { Log } from './log.js';
@@ -99,7 +108,7 @@ async function bury<M>(
   const { consumer, database, log } = options;
   const { inboxId } = inboxIdOf(record);
   const poison: Poison = { inboxId, record, ...namesIn(record), ...reasonOf(cause) };
-  log?.error({ err: cause, consumer, messageId: inboxId, orderId: poison.orderId }, 'message dead-lettered');
+  log?.error({ err: cause, consumer, message_id: inboxId, order_id: poison.orderId }, 'message failed alone');
   const batch: Batch<M> = { consumer, incoming: [], poison: [poison] };
   try {
     await runStep(options, batch, triesAlone);
@@ -107,7 +116,7 @@ async function bury<M>(
     if (judge(error) !== 'guilty') throw error;
     // Even the step about the dead letter fails: keep the message, or it stops its partition for ever.
     log?.error(
-      { err: error, consumer, messageId: inboxId },
+      { err: error, consumer, message_id: inboxId },
       'the step refused a dead letter: kept without it',
     );
     await database.transaction(async (tx) => {
@@ -128,7 +137,10 @@ async function runStep<M>(
 ): Promise<void> {
   for (let tried = 1; ; tried += 1) {
     try {
-      const committed = await options.database.transaction((tx) => options.step(tx, batch));
+      const buried: Poisoned[] = [];
+      const heard = { ...batch, buried: (poisoned: Poisoned) => void buried.push(poisoned) };
+      const committed = await options.database.transaction((tx) => options.step(tx, heard));
+      for (const poisoned of buried) logDeadLetter(options, poisoned);
       tell(options, committed);
       return;
     } catch (error) {
@@ -142,6 +154,25 @@ async function runStep<M>(
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * tried));
     }
   }
+}
+
+/** Never silence: what was dead-lettered is said once it is so, with what leads to its order and its trace. */
+function logDeadLetter<M>({ log, consumer }: StepConsumerOptions<M>, poisoned: Poisoned): void {
+  const { inboxId, record, orderId, type, reason, detail, deadLetterId } = poisoned;
+  log?.error(
+    {
+      consumer,
+      dead_letter_id: deadLetterId,
+      message_id: inboxId,
+      order_id: orderId,
+      trace_id: traceIdOf(record.headers['traceparent']?.toString()),
+      type,
+      reason,
+      detail,
+      position: `${record.topic}/${record.partition}/${record.offset}`,
+    },
+    'message dead-lettered',
+  );
 }
 
 function tell<M>(options: StepConsumerOptions<M>, committed: void | (() => void)): void {

@@ -247,6 +247,28 @@ describe('a poison message', () => {
     ]);
   });
 
+  it('is logged once it is committed, with its order, its trace and its place, and once only', async () => {
+    const said: object[] = [];
+    const log = {
+      info: () => undefined,
+      warn: () => undefined,
+      error: (fields: object) => void said.push(fields),
+    };
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const broken = note('x', { traceparent }, { value: Buffer.from('{') });
+    await consume([note('a'), broken], { log });
+    await consume([broken], { log });
+    expect(said).toEqual([
+      expect.objectContaining({
+        order_id: String(broken.headers['ce_subject']),
+        trace_id: '0af7651916cd43dd8448eb211c80319c',
+        message_id: idOf(broken),
+        reason: 'NOT_JSON',
+        position: `${broken.topic}/${broken.partition}/${broken.offset}`,
+      }),
+    ]);
+  });
+
   it('keeps all its bytes in the row, whatever they are', async () => {
     const value = Buffer.from([0x00, 0xff, 0x7b]);
     const raw = note(

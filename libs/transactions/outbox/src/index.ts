@@ -23,4 +23,5 @@ export {
   type OutboxSettings,
   type OutgoingMessage,
 } from './outbox.js';
+export { whileProcessing } from './process-span.js';
 export { Relay, type RelayOptions, type RelayStatus } from './relay.js';

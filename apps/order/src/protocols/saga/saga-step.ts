@@ -1,7 +1,7 @@
 import { databaseClock, type Part, type Transaction } from '@faultline/database';
 import { heldPart, type Claimed } from '@faultline/due-work';
 import type { Envelope } from '@faultline/messaging';
-import { BatchRecord, outboxPart, seenPart, type Batch } from '@faultline/outbox';
+import { BatchRecord, outboxPart, seenPart, whileProcessing, type Batch } from '@faultline/outbox';
 import {
   Contradiction,
   loadSagas,
@@ -16,7 +16,6 @@ import { loadOrders, type OrderRow } from '../../orders/order.store.js';
 import type { NewId } from '../protocol.js';
 import { OrderSagas, UnknownSaga, type AnsweredStep, type Cause } from './order-sagas.js';
 import { replyOf } from './participant-replies.js';
-import { whileProcessing } from './processing-span.js';
 
 export interface SagaStepOptions {
   readonly definitions: SagaDefinitions<Order>;
@@ -51,7 +50,7 @@ export function replyStep(options: SagaStepOptions) {
         continue;
       }
       try {
-        await whileProcessing(incoming, async (traceparent) => {
+        await whileProcessing(incoming, (traceparent) => {
           sagas.handle(reply.orderId, reply.message, {
             what: `${reply.message.command} ${reply.message.type}`,
             messageId: incoming.message.id,
