@@ -127,6 +127,32 @@ describe('under load', () => {
     expect(unexpected(client)).toEqual([]);
   });
 
+  it('Postgres is frozen: readers are told so, the process lives, and every order ends right', async () => {
+    const load = startLoad(client, { rate: 10, seed: 14 });
+    await forAWhile(1000);
+    const known = await client.place(aMug);
+    system.freeze('postgres');
+    try {
+      // It answers while the database is still frozen: nobody waits for ever.
+      const reads = Array.from({ length: 8 }, () =>
+        send(`${system.urls.order}/orders/${known.order?.orderId}`, { within: 16_000 }),
+      );
+      await forAWhile(1000);
+      expect((await send(`${system.urls.order}/health/live`)).status).toBe(200);
+      expect((await send(`${system.urls.order}/health/ready`)).status).toBe(503);
+      const answers = await Promise.all(reads);
+      expect(answers.map(({ status, headers }) => [status, headers['retry-after']])).toEqual(
+        answers.map(() => [503, '1']),
+      );
+    } finally {
+      system.thaw('postgres');
+    }
+    await load.stop();
+    await system.whenReady();
+    expect(await audit(system, client)).toEqual([]);
+    expect(unexpected(client)).toEqual([]);
+  });
+
   it('the broker is stopped for 20 s: orders are taken all the while, and decided after it', async () => {
     const load = startLoad(client, { rate: 10, seed: 13 });
     await forAWhile(1000);
