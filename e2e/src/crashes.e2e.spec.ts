@@ -1,13 +1,14 @@
 import { setMaxListeners } from 'node:events';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@faultline/testing';
 import { audit } from './audit.js';
 import { Client, type OrderBody } from './client.js';
 import { send, type Answer } from './http.js';
-import { forAWhile, startLoad } from './load.js';
+import { endLoads, forAWhile, startLoad } from './load.js';
 import { startSystem, type ServiceName, type System } from './system.js';
 
 setMaxListeners(50);
+afterEach(endLoads);
 const services: readonly ServiceName[] = ['order', 'inventory', 'payment'];
 const aMug: OrderBody = { customerId: 'customer-1', lines: [{ sku: 'mug', quantity: 1 }] };
 
@@ -131,12 +132,16 @@ describe('under load', () => {
     const load = startLoad(client, { rate: 10, seed: 14 });
     await forAWhile(1000);
     const known = await client.place(aMug);
+    const read = (): Promise<Answer>[] =>
+      Array.from({ length: 8 }, () =>
+        send(`${system.urls.order}/orders/${known.order?.orderId}`, { within: 16_000 }),
+      );
+    // Some then ask on connections that are open, and some wait for one.
+    await Promise.all(read());
     system.freeze('postgres');
     try {
       // It answers while the database is still frozen: nobody waits for ever.
-      const reads = Array.from({ length: 8 }, () =>
-        send(`${system.urls.order}/orders/${known.order?.orderId}`, { within: 16_000 }),
-      );
+      const reads = read();
       await forAWhile(1000);
       expect((await send(`${system.urls.order}/health/live`)).status).toBe(200);
       expect((await send(`${system.urls.order}/health/ready`)).status).toBe(503);

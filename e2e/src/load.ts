@@ -18,6 +18,13 @@ export interface LoadOptions {
   readonly patience?: number;
 }
 
+const running = new Set<() => void>();
+
+/** Ends every load that is still running: a test that failed must leave none to the next one, nor to the process. */
+export function endLoads(): void {
+  for (const end of running) end();
+}
+
 /**
  * Places orders at a steady rate, whatever becomes of those before (an open loop: a slow service gets no mercy). Four in
  * a hundred are of a customer without money, so that compensation runs all the time; now and then it delivers and
@@ -55,10 +62,15 @@ export function startLoad(client: Client, { rate, seed, patience = 90_000 }: Loa
     },
     Math.min(50, 1000 / rate),
   );
+  const end = (): void => {
+    clearInterval(timer);
+    running.delete(end);
+  };
+  running.add(end);
   return {
     placements,
     async stop() {
-      clearInterval(timer);
+      end();
       const results = await Promise.allSettled(under);
       for (const result of results) if (result.status === 'rejected') throw result.reason;
       return placements;

@@ -7,4 +7,6 @@ export default {
   testMatch: ['**/*.e2e.spec.ts'],
   testTimeout: 120_000,
   maxWorkers: 1,
+  // What a failed test left waiting must not keep the run from ending and from saying so.
+  forceExit: true,
 };

@@ -18,6 +18,12 @@ describe('what a client is told of a database error', () => {
     expect(problemOf(new Error('query failed', { cause: byPrisma }))).toMatchObject({ status: 503 });
   });
 
+  it('is 503 when it is frozen and a reader gave up, through Prisma, too', () => {
+    const gaveUp = new Error('Query read timeout');
+    expect(problemOf(gaveUp)).toMatchObject({ status: 503 });
+    expect(problemOf(new Error('query failed', { cause: gaveUp }))).toMatchObject({ status: 503 });
+  });
+
   it('is outcome-unknown, and never 503, when the connection broke while committing', () => {
     const problem = problemOf(new OutcomeUnknown(new Error('reset')));
     expect(problem?.status).toBe(500);

@@ -83,7 +83,7 @@ function isPrismaWithoutDatabase(error: unknown): boolean {
   if (typeof code === 'string' && (prismaAway.has(code) || /^E(CONNREFUSED|CONNRESET|PIPE)$/.test(code)))
     return true;
   if (
-    /Connection terminated|timeout exceeded when trying to connect|server closed the connection|terminating connection|starting up|shutting down/i.test(
+    /Connection terminated|Query read timeout|timeout exceeded when trying to connect|server closed the connection|terminating connection|starting up|shutting down/i.test(
       error.message,
     )
   )
