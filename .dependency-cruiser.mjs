@@ -14,7 +14,7 @@ const DOMAIN = [
   '^libs/transactions/[^/]+/src/(decide|definition|state)\\.ts$',
   '^libs/simulation/',
 ];
-const TESTS = '\\.spec(-data)?\\.ts$|/test/|^libs/testing/|^e2e/';
+const TESTS = '\\.spec(-data)?\\.ts$|/test/|^libs/(testing|harness)/|^(e2e|bench)/';
 
 export default {
   forbidden: [
@@ -104,7 +104,7 @@ export default {
     only(
       'no-way-around-the-front-door',
       'A package is entered by its name.',
-      '^libs/(contracts|testing|[^/]+/[^/]+)/',
+      '^libs/(contracts|testing|harness|[^/]+/[^/]+)/',
       undefined,
       { path: '^libs/[^/]+/', pathNot: '^libs/$1/', dependencyTypes: ['local'] },
     ),

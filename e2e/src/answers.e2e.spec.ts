@@ -2,12 +2,21 @@ import { randomUUID } from 'node:crypto';
 import { OrderView } from '@faultline/contracts';
 import { eventually } from '@faultline/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  type Answer,
+  type Ask,
+  audit,
+  choosePorts,
+  Client,
+  databaseProxy,
+  type DatabaseProxy,
+  type OrderBody,
+  send,
+  type ServiceName,
+  startSystem,
+  type System,
+} from '@faultline/harness';
 import { z } from 'zod';
-import { audit } from './audit.js';
-import { Client, type OrderBody } from './client.js';
-import { databaseProxy, type DatabaseProxy } from './database-proxy.js';
-import { send, type Answer, type Ask } from './http.js';
-import { choosePorts, startSystem, type ServiceName, type System } from './system.js';
 
 let system: System;
 let client: Client;

@@ -1,11 +1,19 @@
 import { setMaxListeners } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  type Answer,
+  audit,
+  Client,
+  endLoads,
+  forAWhile,
+  type OrderBody,
+  send,
+  type ServiceName,
+  startLoad,
+  startSystem,
+  type System,
+} from '@faultline/harness';
 import { eventually } from '@faultline/testing';
-import { audit } from './audit.js';
-import { Client, type OrderBody } from './client.js';
-import { send, type Answer } from './http.js';
-import { endLoads, forAWhile, startLoad } from './load.js';
-import { startSystem, type ServiceName, type System } from './system.js';
 
 setMaxListeners(50);
 afterEach(endLoads);

@@ -1,8 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { audit } from './audit.js';
-import { Client } from './client.js';
-import { killUnderLoad, outcomes } from './kills.js';
-import { startSystem, type System } from './system.js';
+import { audit, Client, killUnderLoad, outcomes, startSystem, type System } from '@faultline/harness';
 
 const setting = (name: string, usual: number): number => Number(process.env[`FAULTLINE_${name}`] || usual);
 const long = process.env['FAULTLINE_LONG'] === '1';

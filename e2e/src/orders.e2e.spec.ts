@@ -2,12 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { OrderView, StockView, Timeline, WalletView } from '@faultline/contracts';
 import { eventually } from '@faultline/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  audit,
+  Client,
+  type OrderBody,
+  send,
+  type ServiceName,
+  startSystem,
+  type System,
+} from '@faultline/harness';
 import pg from 'pg';
 import { z } from 'zod';
-import { audit } from './audit.js';
-import { Client, type OrderBody } from './client.js';
-import { send } from './http.js';
-import { startSystem, type ServiceName, type System } from './system.js';
 
 let system: System;
 let client: Client;

@@ -2,9 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { eventually } from '@faultline/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Client, startSystem, type System } from '@faultline/harness';
 import { z } from 'zod';
-import { Client } from './client.js';
-import { startSystem, type System } from './system.js';
 
 const Attribute = z.object({ key: z.string(), value: z.looseObject({ stringValue: z.string().optional() }) });
 const Otlp = z.object({

@@ -124,9 +124,9 @@ export function startedByNpm() {
  * Runs a module of this folder under the project's own Node and ends as it ends. Signals are passed on. When npm, which
  * started us, is killed, the child is ended too: nobody could stop it any more.
  */
-export async function runWithOwnNode(module, args, env = {}) {
+export async function runWithOwnNode(module, args, { env = {}, flags = THIN } = {}) {
   const own = join(root, 'node_modules', 'node', 'bin', 'node');
-  const child = spawn(own, [...THIN, join(root, 'infra', 'local', module), ...args], {
+  const child = spawn(own, [...flags, join(root, 'infra', 'local', module), ...args], {
     stdio: 'inherit',
     env: {
       ...process.env,

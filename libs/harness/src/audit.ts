@@ -3,8 +3,7 @@ import { eventually } from '@faultline/testing';
 import { z } from 'zod';
 import type { Client } from './client.js';
 import { send } from './http.js';
-import { SERVICES } from '../../infra/local/system.mjs';
-import type { System } from './system.js';
+import { SERVICES, type System } from './system.js';
 
 /** What the demo data put there before anybody ordered. */
 const demoStock: Readonly<Record<string, number>> = {

@@ -1,0 +1,18 @@
+export { audit, type AuditOptions } from './audit.js';
+export { Client, type OrderBody, type Placement } from './client.js';
+export { databaseProxy, type DatabaseProxy } from './database-proxy.js';
+export { send, type Answer, type Ask } from './http.js';
+export { killUnderLoad, outcomes, type KillOptions } from './kills.js';
+export { endLoads, forAWhile, startLoad, type Load, type LoadOptions } from './load.js';
+export type { Patch } from './patching/patch.js';
+export { pick, randomFrom } from './random.js';
+export {
+  choosePorts,
+  SERVICES,
+  startSystem,
+  type HarnessOptions,
+  type HarnessSystem,
+  type Ports,
+  type ServiceName,
+  type System,
+} from './system.js';
