@@ -1,5 +1,6 @@
 export { audit, type AuditOptions } from './audit.js';
 export { Client, type OrderBody, type Placement } from './client.js';
+export { type CrashPoint, crashPointPatches, crashPoints, type Occasion } from './crash-points.js';
 export { databaseProxy, type DatabaseProxy } from './database-proxy.js';
 export { send, type Answer, type Ask } from './http.js';
 export { killUnderLoad, outcomes, type KillOptions } from './kills.js';
