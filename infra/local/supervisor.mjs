@@ -1,8 +1,10 @@
 // The half of npm start that runs on the project's own Node: starts the system, keeps it alive, stops it.
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { followStarter, main } from './bootstrap.mjs';
 import { build } from './build.mjs';
 import { createProgress } from './progress.mjs';
+import { replicasFrom } from './replicas.mjs';
 import { root } from './root.mjs';
 import { portsFrom, SERVICES, startSystem } from './system.mjs';
 
@@ -28,12 +30,15 @@ await main(async () => {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => ask(signal));
   followStarter(ask);
 
+  const { values } = parseArgs({ options: { fresh: { type: 'boolean' }, replicas: { type: 'string' } } });
+  const replicas = replicasFrom(values.replicas);
   const starting = startSystem({
     folder,
-    ports: portsFrom(process.env),
+    replicas,
+    ports: portsFrom(process.env, { replicas }),
     infra: process.env.INFRA || undefined,
     durable: true,
-    fresh: process.argv.includes('--fresh'),
+    fresh: values.fresh ?? false,
     takeOver: true,
     progress,
     tell,
@@ -66,15 +71,18 @@ function tell({ name, what, code, signal, retryInMs, error, pid }) {
   progress.note(`${clock()}  ${text()}`);
 }
 
-function whatNext({ urls, ports }) {
+function whatNext({ urls, ports, replicas, replicaUrls }) {
   const relative = folder === join(root, '.faultline') ? '.faultline' : folder;
+  const listed = SERVICES.filter((service) => replicas(service).length > 1)
+    .map((service) => `  ${`Replicas of ${service}`.padEnd(26)} ${replicaUrls(service).join('   ')}\n`)
+    .join('');
   return `
 Faultline runs, after ${((Date.now() - began) / 1000).toFixed(1)} s. Place an order:
 
   curl -s ${urls.order}/orders -H 'content-type: application/json' -H "idempotency-key: first-$(date +%s)" -H 'prefer: wait=10' -d '{"customerId":"customer-1","lines":[{"sku":"tea-green","quantity":2}]}'
 
   What each service can do   ${urls.order}/docs   ${urls.inventory}/docs   ${urls.payment}/docs
-  Follow a log               npm start -- --logs order   (inventory, payment, postgres, kafka)
+${listed}  Follow a log               npm start -- --logs order   (inventory, payment, postgres, kafka)
   Break it                   kill -9 $(lsof -tiTCP:${ports.payment} -sTCP:LISTEN)   and place another order
   Operations' token          ${relative}/service-token
   Stop                       Ctrl-C

@@ -1,6 +1,8 @@
 /** The processes of a system that can be killed, frozen and restarted. */
 export type ServiceName = 'order' | 'inventory' | 'payment';
-export type ProcessName = ServiceName | 'postgres' | 'kafka';
+/** A process of a service: the first has the service's name and answers to `order-1` as well. */
+export type ReplicaName = ServiceName | `${ServiceName}-${number}`;
+export type ProcessName = ReplicaName | 'postgres' | 'kafka';
 
 export const SERVICES: readonly ServiceName[];
 
@@ -35,7 +37,10 @@ export interface StopOptions {
   readonly within?: number;
 }
 
-export interface Ports {
+/** Further replicas have theirs under their own names. */
+export type Ports = FirstPorts & Readonly<Partial<Record<`${ServiceName}-${number}`, number>>>;
+
+export interface FirstPorts {
   readonly order: number;
   readonly payment: number;
   readonly inventory: number;
@@ -57,13 +62,18 @@ export interface SystemEvent {
 export interface SystemOptions {
   /** Where its data, logs, pid files and token live. Made when it is not there; one system per folder. */
   readonly folder: string;
-  /** 'free' (the default) picks ports that nobody has; a number left out is the usual one. */
+  /**
+   * 'free' (the default) picks ports that nobody has; a number left out is the usual one, of a further replica ten more
+   * than of the one before.
+   */
   readonly ports?: 'free' | Partial<Ports>;
   /** Which services; all three unless told. None: only Postgres and Kafka. */
   readonly services?: readonly ServiceName[];
-  /** More environment for every service, and for single ones. */
+  /** How many processes of each service, 1 (the default) to 3. */
+  readonly replicas?: number;
+  /** More environment for every service, for all replicas of a service, and for single further replicas. */
   readonly env?: Readonly<Record<string, string>>;
-  readonly serviceEnv?: Readonly<Partial<Record<ServiceName, Readonly<Record<string, string>>>>>;
+  readonly serviceEnv?: Readonly<Partial<Record<ReplicaName, Readonly<Record<string, string>>>>>;
   /** Whether what dies is started again; true. */
   readonly restart?: boolean;
   /** Whether the services fill shelves and open wallets at their first start; true with all three. */
@@ -87,6 +97,7 @@ export interface SystemOptions {
 export interface System {
   readonly folder: string;
   readonly ports: Ports;
+  /** Of the first replica of each service. */
   readonly urls: Readonly<Record<ServiceName, string>>;
   /** The server; its databases are faultline_order, faultline_inventory, faultline_payment. */
   readonly postgresUrl: string;
@@ -99,10 +110,17 @@ export interface System {
   /** The log file of a process. */
   log(name: ProcessName): string;
   process(name: ProcessName): SupervisedProcess;
-  /** Resolves when every service is ready and, unless told otherwise, each of its consumers is in its group. */
+  /** The processes of a service, first to last: `order`, `order-2`. */
+  replicas(service: ServiceName): readonly ReplicaName[];
+  /** Where each of them listens, in the same order. */
+  replicaUrls(service: ServiceName): readonly string[];
+  /**
+   * Resolves when every replica of these services (all of them), or this one replica, is ready and, unless told
+   * otherwise, each of its consumers is in its group. `order` means all of order; `order-1` its first replica.
+   */
   whenReady(options?: {
     readonly within?: number;
-    readonly names?: readonly ServiceName[];
+    readonly names?: readonly ReplicaName[];
     readonly consumers?: boolean;
   }): Promise<void>;
   /** Resolves when it answers queries. */

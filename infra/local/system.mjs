@@ -1,6 +1,6 @@
 // The whole system as a value: Postgres, Kafka and the services, in a folder and on ports of its own. `npm start` is
 // one of them; a test starts as many as it likes, side by side.
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { compose, dockerIsThere } from './docker.mjs';
 import { findJava, howToInstallJava } from './java.mjs';
@@ -17,6 +17,7 @@ import {
 import { Problem } from './problem.mjs';
 import { end, endLeftOver, isAlive } from './processes.mjs';
 import { createProgress } from './progress.mjs';
+import { processNamed, replicaNames, replicaOf, replicasFrom } from './replicas.mjs';
 import { root } from './root.mjs';
 import { service, serviceToken, SERVICES, tailOf, whenReady } from './services.mjs';
 import { Supervised } from './supervised.mjs';
@@ -37,22 +38,61 @@ export const PORTS = {
   kafkaController: { port: 19093, setting: 'KAFKA_CONTROLLER_PORT', what: "Kafka's controller" },
 };
 
-/** The ports that the environment asks for, else the usual ones. Throws a Problem for what is no port. */
-export function portsFrom(env) {
+/** Between the port of a replica and that of the next one. */
+const APART = 10;
+
+/** The ports of a system, each with the setting that changes it: one per replica, then those of Postgres and Kafka. */
+export function portsOf(replicas = 1) {
   return Object.fromEntries(
-    Object.entries(PORTS).map(([name, { port, setting }]) => {
-      const given = env[setting] ? Number(env[setting]) : port;
-      if (!Number.isInteger(given) || given < 1 || given > 65_535) {
-        throw new Problem(`${setting} is ${env[setting]}; it must be a port number, 1 to 65535.`);
-      }
-      return [name, given];
-    }),
+    Object.entries(PORTS).flatMap(([name, spec]) =>
+      SERVICES.includes(name)
+        ? replicaNames(name, replicas).map((replica) => {
+            const { number } = replicaOf(replica);
+            if (number === 1) return [replica, spec];
+            const setting = `${name.toUpperCase()}_${number}_PORT`;
+            return [replica, { ...spec, setting, what: `${spec.what}, replica ${number}` }];
+          })
+        : [[name, spec]],
+    ),
   );
 }
 
-async function choosePorts(wanted) {
-  const names = Object.keys(PORTS);
-  if (wanted !== 'free') return { ...portsFrom({}), ...wanted };
+/**
+ * The ports that the environment asks for, else the usual ones: of a further replica, ten more than of the one before.
+ * Throws a Problem for what is no port, and for one that is asked for twice.
+ */
+export function portsFrom(env, { replicas = 1 } = {}) {
+  const specs = portsOf(replicas);
+  const asked = Object.fromEntries(
+    Object.entries(specs).map(([name, { setting }]) => [name, env[setting] || undefined]),
+  );
+  const ports = withUsual(asked, replicas);
+  const users = new Map();
+  for (const [name, { setting }] of Object.entries(specs)) {
+    const port = ports[name];
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+      throw new Problem(`${setting} is ${env[setting] ?? port}; it must be a port number, 1 to 65535.`);
+    }
+    if (users.has(port)) {
+      throw new Problem(`${users.get(port)} and ${setting} are both ${port}; each needs a port of its own.`);
+    }
+    users.set(port, setting);
+  }
+  return ports;
+}
+
+function withUsual(wanted, replicas) {
+  const ports = {};
+  for (const [name, { port }] of Object.entries(portsOf(replicas))) {
+    const { service, number } = replicaOf(name);
+    ports[name] = Number(wanted[name] ?? (number === 1 ? port : ports[service] + APART * (number - 1)));
+  }
+  return ports;
+}
+
+async function choosePorts(wanted, replicas) {
+  if (wanted !== 'free') return withUsual(wanted, replicas);
+  const names = Object.keys(portsOf(replicas));
   const free = await freePorts(names.length);
   return Object.fromEntries(names.map((name, index) => [name, free[index]]));
 }
@@ -74,7 +114,8 @@ async function chooseInfra(wanted, say) {
   throw new Problem(howToInstallJava());
 }
 
-const SETTLE = { order: 4500, inventory: 4500, payment: 4500 };
+/** Milliseconds that a service has to finish what it has. */
+const SETTLE = 4500;
 
 /**
  * Starts a system; see system.d.mts for what it takes and answers. Throws a Problem, with everything ended again, when
@@ -98,10 +139,13 @@ export async function startSystem(options) {
     waitForBroker = true,
     startKafka: withKafka = true,
   } = options;
+  const replicas = replicasFrom(options.replicas, 'replicas');
+  const processesOf = (service) => replicaNames(service, replicas);
+  const wanted = services.flatMap(processesOf);
   const run = join(folder, 'run');
   const logs = join(folder, 'logs');
   const data = join(folder, 'data');
-  const log = (name) => join(logs, `${name}.log`);
+  const log = (name) => join(logs, `${processNamed(name)}.log`);
   const pidFile = (name) => join(run, `${name}.pid`);
   const external = options.external ?? {
     postgresUrl: process.env.POSTGRES_URL,
@@ -117,8 +161,7 @@ export async function startSystem(options) {
   try {
     // Services first: they would only complain about what goes away under them.
     const left = [];
-    for (const name of [...SERVICES].reverse())
-      if (await endLeftOver(pidFile(name), { within: 5000 })) left.push(name);
+    for (const name of leftOver(run)) if (await endLeftOver(pidFile(name), { within: 5000 })) left.push(name);
     for (const name of ['kafka', 'postgres']) {
       if (
         await endLeftOver(pidFile(name), { within: 8000, signal: name === 'postgres' ? 'SIGINT' : 'SIGTERM' })
@@ -127,7 +170,7 @@ export async function startSystem(options) {
     }
     if (left.length > 0) progress.note(`Ended what an earlier run left behind: ${left.join(', ')}`);
 
-    const ports = await choosePorts(options.ports ?? 'free');
+    const ports = await choosePorts(options.ports ?? 'free', replicas);
     const { kind, java } = await (options.infra === 'external' || options.infra === 'docker'
       ? chooseInfra(options.infra)
       : progress.step('Java', async (say) => {
@@ -152,13 +195,15 @@ export async function startSystem(options) {
     }
 
     const needed = [
-      ...services,
+      ...wanted,
       ...(kind === 'embedded' ? ['postgres', ...(withKafka ? ['kafka', 'kafkaController'] : [])] : []),
     ];
-    await demandFree(needed.map((name) => ({ ...PORTS[name], port: ports[name] })));
+    const specs = portsOf(replicas);
+    await demandFree(needed.map((name) => ({ ...specs[name], port: ports[name] })));
 
     const token = serviceToken(options.tokenFile ?? join(folder, 'service-token'));
-    const urls = Object.fromEntries(SERVICES.map((name) => [name, `http://127.0.0.1:${ports[name]}`]));
+    const urlOf = (name) => `http://127.0.0.1:${ports[name]}`;
+    const urls = Object.fromEntries(SERVICES.map((name) => [name, urlOf(name)]));
     const serverUrl = kind === 'external' ? external.postgresUrl : postgresUrl(ports.postgres);
     const brokers = kind === 'external' ? external.brokers : `127.0.0.1:${ports.kafka}`;
     const databaseUrl = (name) => {
@@ -233,18 +278,28 @@ export async function startSystem(options) {
       }
     };
 
-    for (const name of services) {
+    for (const name of wanted) {
+      const { service: of, number } = replicaOf(name);
+      // Each asks the neighbours of its own number: one that is dead does not leave all of the others without an answer.
+      const neighbours = Object.fromEntries(
+        SERVICES.map((each) => [each, urlOf(processesOf(each)[number - 1])]),
+      );
       supervised(name, async () =>
         service(name, {
-          urls,
-          databaseUrl: databaseUrl(name),
+          urls: neighbours,
+          databaseUrl: databaseUrl(of),
           brokers,
           token,
-          env: { FAULTLINE_DEMO_DATA: demoData ? 'on' : 'off', ...env, ...serviceEnv[name] },
+          env: {
+            FAULTLINE_DEMO_DATA: demoData ? 'on' : 'off',
+            ...env,
+            ...serviceEnv[of],
+            ...(number > 1 ? serviceEnv[name] : {}),
+          },
         }),
       );
     }
-    const ready = (name, more) => whenReady(name, urls[name], { log: log(name), ...more });
+    const ready = (name, more) => whenReady(name, urlOf(name), { log: log(name), ...more });
 
     const startingKafka = withKafka
       ? (async () => {
@@ -272,7 +327,7 @@ export async function startSystem(options) {
         build(progress),
       ]);
       await together(
-        services.map((name) =>
+        wanted.map((name) =>
           progress.step(name, async (say) => {
             const one = processes.get(name);
             await one.start();
@@ -282,7 +337,7 @@ export async function startSystem(options) {
               // Bad settings or a bad build do not get better by trying again.
               trouble: () => (one.deaths >= (restart ? 3 : 1) ? 'it ends as soon as it is started' : null),
             });
-            say(urls[name]);
+            say(urlOf(name));
           }),
         ),
       );
@@ -290,11 +345,16 @@ export async function startSystem(options) {
     await together([startingKafka, startingServices]);
     if (services.length > 0 && withKafka && waitForBroker) {
       await progress.step('Ready', async (say) => {
-        await together(services.map((name) => ready(name, { say })));
+        await together(wanted.map((name) => ready(name, { say })));
         say('an order can be placed');
       });
     }
 
+    const named = (name) => {
+      const found = processes.get(processNamed(name));
+      if (!found) throw new Error(`no process ${name} here: ${[...processes.keys()].join(', ')}`);
+      return found;
+    };
     const stop = () => (stopping ??= stopAll());
     return {
       folder,
@@ -306,22 +366,21 @@ export async function startSystem(options) {
       token,
       infra: kind,
       log,
-      process(name) {
-        const found = processes.get(name);
-        if (!found) throw new Error(`no process ${name} here: ${[...processes.keys()].join(', ')}`);
-        return found;
-      },
+      process: named,
+      replicas: (name) => (services.includes(name) ? processesOf(name) : []),
+      replicaUrls: (name) => (services.includes(name) ? processesOf(name).map(urlOf) : []),
       async whenReady({ within = 60_000, names = services, consumers = true } = {}) {
-        await together(names.map((name) => ready(name, { within, consumers })));
+        const each = new Set(
+          names.flatMap((name) => (services.includes(name) ? processesOf(name) : [named(name).name])),
+        );
+        await together([...each].map((name) => ready(name, { within, consumers })));
       },
       startPostgres,
       stopPostgres: (how) => postgres.stop(how),
       startKafka,
       stopKafka: (how) => kafka.stop(how),
-      freeze: (name) =>
-        (name === 'postgres' ? postgres : name === 'kafka' ? kafka : processes.get(name)).freeze(),
-      thaw: (name) =>
-        (name === 'postgres' ? postgres : name === 'kafka' ? kafka : processes.get(name)).thaw(),
+      freeze: (name) => (name === 'postgres' ? postgres : name === 'kafka' ? kafka : named(name)).freeze(),
+      thaw: (name) => (name === 'postgres' ? postgres : name === 'kafka' ? kafka : named(name)).thaw(),
       stop,
     };
   } catch (error) {
@@ -334,7 +393,7 @@ export async function startSystem(options) {
   async function stopAll() {
     const last = Date.now() + 9500;
     try {
-      await Promise.all(services.map((name) => processes.get(name)?.stop({ within: SETTLE[name] })));
+      await Promise.all(wanted.map((name) => processes.get(name)?.stop({ within: SETTLE })));
       await processes.get('kafka')?.stop({ within: Math.max(500, last - 1200 - Date.now()) });
       await processes.get('postgres')?.stop({ within: Math.max(500, last - Date.now()) });
       if (docker) await docker.down();
@@ -349,6 +408,15 @@ async function together(work) {
   const results = await Promise.allSettled(work);
   const failed = results.find(({ status }) => status === 'rejected');
   if (failed) throw failed.reason;
+}
+
+/** The services whose pid files an earlier run left, which may have had more replicas. */
+function leftOver(run) {
+  return readdirSync(run)
+    .filter((file) => file.endsWith('.pid'))
+    .map((file) => file.slice(0, -'.pid'.length))
+    .filter((name) => SERVICES.includes(replicaOf(name).service))
+    .sort((a, b) => SERVICES.indexOf(replicaOf(b).service) - SERVICES.indexOf(replicaOf(a).service));
 }
 
 /** Makes this process the owner of the folder. With `takeOver` an owner that lives is ended first: a supervisor whose starter was killed. */
