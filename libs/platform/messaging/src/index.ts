@@ -16,6 +16,7 @@ export {
   type TopicSpec,
 } from './kafka.js';
 export { partitionFor } from './partition.js';
+export { positionsOf, type Position } from './positions.js';
 export {
   NotAcknowledged,
   openProducer,
