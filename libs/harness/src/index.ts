@@ -14,6 +14,7 @@ export {
   type HarnessOptions,
   type HarnessSystem,
   type Ports,
+  type ReplicaName,
   type ServiceName,
   type System,
 } from './system.js';

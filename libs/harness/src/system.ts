@@ -13,7 +13,13 @@ import {
 import { eventually } from '@faultline/testing';
 import type { Patch } from './patching/patch.js';
 
-export { SERVICES, type Ports, type ServiceName, type System } from '@faultline/local/system';
+export {
+  SERVICES,
+  type Ports,
+  type ReplicaName,
+  type ServiceName,
+  type System,
+} from '@faultline/local/system';
 
 export interface HarnessOptions extends Partial<Omit<SystemOptions, 'folder'>> {
   /** What reads otherwise in the built services of this system: see patching/patch.ts. */
@@ -58,17 +64,20 @@ export async function startSystem(
     ...(patches.length === 0
       ? { serviceEnv }
       : {
-          serviceEnv: Object.fromEntries(
-            SERVICES.map((service) => [
-              service,
-              {
-                NODE_OPTIONS: `--import=${register}`,
-                FAULTLINE_PATCHES: patchFile,
-                FAULTLINE_CRASH_FILE: crashFile(service),
-                ...serviceEnv[service],
-              },
-            ]),
-          ),
+          serviceEnv: {
+            ...serviceEnv,
+            ...Object.fromEntries(
+              SERVICES.map((service) => [
+                service,
+                {
+                  NODE_OPTIONS: `--import=${register}`,
+                  FAULTLINE_PATCHES: patchFile,
+                  FAULTLINE_CRASH_FILE: crashFile(service),
+                  ...serviceEnv[service],
+                },
+              ]),
+            ),
+          },
         }),
   });
   return {
