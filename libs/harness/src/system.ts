@@ -22,7 +22,7 @@ export {
 } from '@faultline/local/system';
 
 export interface HarnessOptions extends Partial<Omit<SystemOptions, 'folder'>> {
-  /** What reads otherwise in the built services of this system: see patching/patch.ts. */
+  /** What reads otherwise in the built services of this system: see patching/patch.ts. An empty list for patchBuild alone. */
   readonly patches?: readonly Patch[];
 }
 
@@ -37,6 +37,8 @@ export interface HarnessSystem extends System {
     point: string,
     options?: { readonly pass?: number },
   ): { struck(within?: number): Promise<void> };
+  /** From its next start on the service reads otherwise there, and nowhere else. Only in a system that was given `patches`. */
+  patchBuild(service: ServiceName, patches: readonly Patch[]): void;
 }
 
 const folderOf = (name: string): string =>
@@ -48,20 +50,22 @@ const folderOf = (name: string): string =>
  */
 export async function startSystem(
   name: string,
-  { patches = [], serviceEnv = {}, ...options }: HarnessOptions = {},
+  { patches, serviceEnv = {}, ...options }: HarnessOptions = {},
 ): Promise<HarnessSystem> {
   const folder = folderOf(name);
   const patching = join(folder, 'patches');
   mkdirSync(patching, { recursive: true });
-  const patchFile = join(patching, 'patches.json');
-  writeFileSync(patchFile, JSON.stringify(patches));
+  const patchFile = (service: ServiceName): string => join(patching, `patches-${service}.json`);
+  const patchBuild = (service: ServiceName, list: readonly Patch[]): void =>
+    writeFileSync(patchFile(service), JSON.stringify(list));
+  for (const service of SERVICES) patchBuild(service, patches ?? []);
   const crashFile = (service: ServiceName): string => join(patching, `crash-${service}.json`);
   const register = new URL('patching/register.js', import.meta.url).href;
   const system = await start({
     folder,
     fresh: true,
     ...options,
-    ...(patches.length === 0
+    ...(patches === undefined
       ? { serviceEnv }
       : {
           serviceEnv: {
@@ -71,7 +75,7 @@ export async function startSystem(
                 service,
                 {
                   NODE_OPTIONS: `--import=${register}`,
-                  FAULTLINE_PATCHES: patchFile,
+                  FAULTLINE_PATCHES: patchFile(service),
                   FAULTLINE_CRASH_FILE: crashFile(service),
                   ...serviceEnv[service],
                 },
@@ -82,6 +86,7 @@ export async function startSystem(
   });
   return {
     ...system,
+    patchBuild,
     crashAt(service, point, { pass = 1 } = {}) {
       const file = crashFile(service);
       rmSync(`${file}.struck`, { force: true });
