@@ -7,6 +7,8 @@ import { Problem } from './problem.mjs';
 const KINDS = ['unit', 'integration', 'e2e'];
 const HELP = `npm test                            build, lint, boundaries, format, types, unit, integration, e2e
 npm test -- --only unit             one of: ${KINDS.join(', ')}; only what that needs
+npm run test:long                   all of it: 500 kills, two replicas, every crash point and its passes, every
+                                    removed guard, outages at full length. About an hour
 npm test -- --help                  this
 
 Integration tests get a Postgres and a Kafka of their own, started once per run on free ports; e2e tests start whole
@@ -16,7 +18,7 @@ await main(async () => {
   let values;
   try {
     ({ values } = parseArgs({
-      options: { only: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+      options: { only: { type: 'string' }, long: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
     }));
   } catch (error) {
     throw new Problem(`${error.message.split('. ')[0]}.\n\n${HELP}`);
@@ -26,5 +28,7 @@ await main(async () => {
     throw new Problem(`--only takes ${KINDS.join(', ')}, not ${values.only}.`);
   demandNode();
   await install();
-  return runWithOwnNode(join('test', 'stages.mjs'), values.only ? [values.only] : []);
+  return runWithOwnNode(join('test', 'stages.mjs'), values.only ? [values.only] : [], {
+    env: values.long ? { FAULTLINE_LONG: '1' } : {},
+  });
 });
