@@ -1,6 +1,9 @@
 import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { exportersFrom, samplerFrom } from './export.js';
 import { startTelemetry, withSpan } from './index.js';
@@ -24,11 +27,48 @@ describe('the sampler', () => {
 });
 
 describe('the export', () => {
-  it('is none without an endpoint', () => {
-    expect(exportersFrom({})).toEqual([]);
-    expect(
-      exportersFrom({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1', OTEL_SDK_DISABLED: 'true' }),
-    ).toEqual([]);
+  const exporting = { instance: 'order-1', trouble: () => undefined };
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' };
+  const files = { FAULTLINE_TRACES: '/nowhere' };
+
+  it.each([
+    ['nowhere without a setting', {}, 0],
+    ['to the endpoint', endpoint, 1],
+    ['into files', files, 1],
+    ['to both, independently', { ...endpoint, ...files }, 2],
+    ['nowhere when it is told so', { ...endpoint, ...files, OTEL_TRACES_EXPORTER: 'none' }, 0],
+    ['nowhere when telemetry is off', { ...endpoint, ...files, OTEL_SDK_DISABLED: 'true' }, 0],
+  ])('goes %s', async (_, env, ways) => {
+    const processors = exportersFrom(env, exporting);
+    expect(processors).toHaveLength(ways);
+    await Promise.all(processors.map((processor) => processor.shutdown()));
+  });
+
+  it.each(['soon', '0', '-1'])('is refused a delay of %s', (delay) => {
+    expect(() => exportersFrom({ ...endpoint, OTEL_BSP_SCHEDULE_DELAY: delay }, exporting)).toThrow(
+      `OTEL_BSP_SCHEDULE_DELAY must be a number above 0, not ${delay}`,
+    );
+  });
+
+  it('writes what was sampled into the folder, soon and by itself', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'faultline-traces-'));
+    const env = { FAULTLINE_TRACES: folder, OTEL_BSP_SCHEDULE_DELAY: '10' };
+    Object.assign(process.env, env);
+    const telemetry = startTelemetry({ service: 'order', instance: 'order-7' });
+    try {
+      await withSpan('kept', {}, () => undefined);
+      await withSpan('not sampled', { parent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00` }, () => undefined);
+      const file = join(folder, 'order-7.jsonl');
+      while (!existsSync(file) || !readFileSync(file, 'utf8').endsWith('\n'))
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(readFileSync(file, 'utf8')).toContain('"name":"kept"');
+      await telemetry.shutdown();
+      expect(readFileSync(file, 'utf8')).not.toContain('not sampled');
+    } finally {
+      await telemetry.shutdown();
+      for (const name of Object.keys(env)) delete process.env[name];
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('sends what is left at the end, as OTLP over HTTP', async () => {

@@ -9,6 +9,7 @@ import {
   type SpanProcessor,
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace';
+import { TraceFiles } from './trace-files.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -37,11 +38,49 @@ export function samplerFrom(env: Env): Sampler {
   return name.startsWith('parentbased_') ? new ParentBasedSampler({ root: root() }) : root();
 }
 
-/** Sends spans by OTLP over HTTP (JSON) when an endpoint is set; else answers nothing, and spans only carry ids. */
-export function exportersFrom(env: Env): SpanProcessor[] {
+export interface Exporting {
+  /** Names this replica. */
+  readonly instance: string;
+  /** Hears of it when traces cannot be written to disk. */
+  readonly trouble: (error: unknown) => void;
+}
+
+/**
+ * Where finished spans go: by OTLP over HTTP (JSON) when OTEL_EXPORTER_OTLP_ENDPOINT is set, into files when
+ * FAULTLINE_TRACES names a folder, or both. Nowhere with OTEL_TRACES_EXPORTER=none or OTEL_SDK_DISABLED=true: then spans
+ * only carry ids.
+ */
+export function exportersFrom(env: Env, { instance, trouble }: Exporting): SpanProcessor[] {
+  if (env['OTEL_SDK_DISABLED'] === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none') return [];
   const endpoint = env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_ENDPOINT'];
-  if (!endpoint || env['OTEL_SDK_DISABLED'] === 'true') return [];
-  return [new BatchSpanProcessor({ exporter: new OtlpWhenNeeded() })];
+  const folder = env['FAULTLINE_TRACES'];
+  return [
+    ...(endpoint ? [new BatchSpanProcessor({ ...batching(env, 5000), exporter: new OtlpWhenNeeded() })] : []),
+    // Soon: what lies in memory is what a kill takes along.
+    ...(folder
+      ? [
+          new BatchSpanProcessor({
+            ...batching(env, 1000),
+            exporter: new TraceFiles({ folder, instance, trouble }),
+          }),
+        ]
+      : []),
+  ];
+}
+
+/** The processor does not read its settings from the environment by itself. */
+function batching(env: Env, delay: number) {
+  const setting = (name: string, otherwise: number): number => {
+    const value = Number(env[name] || otherwise);
+    if (value > 0) return value;
+    throw new RangeError(`${name} must be a number above 0, not ${env[name]}`);
+  };
+  return {
+    scheduledDelayMillis: setting('OTEL_BSP_SCHEDULE_DELAY', delay),
+    maxQueueSize: setting('OTEL_BSP_MAX_QUEUE_SIZE', 2048),
+    maxExportBatchSize: setting('OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 512),
+    exportTimeoutMillis: setting('OTEL_BSP_EXPORT_TIMEOUT', 30_000),
+  };
 }
 
 type Export = Parameters<SpanExporter['export']>;

@@ -2,8 +2,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import {
   currentTraceparent,
+  describeSpan,
   logger,
   meter,
+  noteInSpan,
   prometheusText,
   SpanKind,
   startSpan,
@@ -11,6 +13,7 @@ import {
   type Telemetry,
   traceIdOf,
   withSpan,
+  withSpans,
 } from './index.js';
 
 const exporter = new InMemorySpanExporter();
@@ -100,6 +103,30 @@ describe('a span', () => {
       }),
     ).rejects.toBe(failure);
     expect(exporter.getFinishedSpans()[0]).toMatchObject({ status: { code: 2, message: 'no' } });
+  });
+
+  it('of a transaction ends with it, and has failed when it has', async () => {
+    const failure = new Error('rolled back');
+    const work = (fails: boolean): Promise<void> =>
+      withSpans(async (open) => {
+        const { within } = open('decide', { parent: stored });
+        within(() => {
+          describeSpan({ answer: 42 });
+          noteInSpan('approved', { by: 'both' });
+        });
+        await Promise.resolve();
+        expect(exporter.getFinishedSpans()).toEqual([]);
+        if (fails) throw failure;
+      });
+    await work(false);
+    expect(exporter.getFinishedSpans()).toMatchObject([
+      { name: 'decide', attributes: { answer: 42 }, events: [{ name: 'approved' }], status: { code: 0 } },
+    ]);
+    exporter.reset();
+    await expect(work(true)).rejects.toBe(failure);
+    expect(exporter.getFinishedSpans()).toMatchObject([
+      { status: { code: 2, message: 'rolled back' }, attributes: { 'error.type': 'Error' } },
+    ]);
   });
 
   it('is named in every log line written inside it', async () => {

@@ -21,6 +21,12 @@ export interface SpanOptions {
   readonly links?: readonly string[];
 }
 
+/** A span that ends when it is told to. `within` runs work with it as the active one. */
+export interface OpenSpan {
+  readonly span: Span;
+  within<T>(work: () => T): T;
+}
+
 const ids = new RandomIdGenerator();
 
 /**
@@ -49,10 +55,7 @@ export async function withSpan<T>(
  * With `unsampled` it only has ids: for probes and scrapes, which would drown the traces of orders.
  * Its ids are valid even when telemetry was never started.
  */
-export function startSpan(
-  name: string,
-  options: SpanOptions & { readonly unsampled?: boolean },
-): { readonly span: Span; within<T>(work: () => T): T } {
+export function startSpan(name: string, options: SpanOptions & { readonly unsampled?: boolean }): OpenSpan {
   const parent = parentContext(options.parent);
   const opened = options.unsampled ? undefined : openSpan(name, options, parent);
   const span =
@@ -66,10 +69,41 @@ export function startSpan(
   return { span, within: (work) => context.with(trace.setSpan(parent, span), work) };
 }
 
+/**
+ * Runs work that opens spans of its own and can tell only by its end how they ended: a transaction, for one. They all
+ * end with it, and have failed when it has.
+ */
+export async function withSpans<T>(work: (open: typeof startSpan) => Promise<T>): Promise<T> {
+  const spans: Span[] = [];
+  try {
+    return await work((name, options) => {
+      const opened = startSpan(name, options);
+      spans.push(opened.span);
+      return opened;
+    });
+  } catch (error) {
+    for (const span of spans) failSpan(span, error);
+    throw error;
+  } finally {
+    for (const span of spans) span.end();
+  }
+}
+
+/** Says more about what the active span does. Nothing happens outside of any. */
+export function describeSpan(attributes: Attributes): void {
+  trace.getActiveSpan()?.setAttributes(attributes);
+}
+
+/** Notes what happens within the active span, at this moment. Nothing happens outside of any. */
+export function noteInSpan(event: string, attributes: Attributes = {}): void {
+  trace.getActiveSpan()?.addEvent(event, attributes);
+}
+
 /** Marks a span as failed, with the error as an event of it. */
 export function failSpan(span: Span, error: unknown): void {
   if (!span.isRecording()) return;
   span.recordException(error instanceof Error ? error : String(error));
+  span.setAttribute('error.type', error instanceof Error ? error.name : '_OTHER');
   span.setStatus({
     code: SpanStatusCode.ERROR,
     message: error instanceof Error ? error.message : String(error),

@@ -4,12 +4,13 @@ import { NodeSDK } from '@opentelemetry/sdk-node';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace';
 import { ATTR_SERVICE_INSTANCE_ID, ATTR_SERVICE_NAME } from '@opentelemetry/semantic-conventions';
 import { exportersFrom, samplerFrom } from './export.js';
+import { logger } from './log.js';
 
 export interface TelemetryOptions {
   readonly service: string;
   /** Names this replica: `order-1`. */
   readonly instance: string;
-  /** Where finished spans go instead of to the OTLP endpoint: for tests. */
+  /** Where finished spans go instead of where the environment says: for tests. */
   readonly spanProcessors?: readonly SpanProcessor[];
 }
 
@@ -22,9 +23,10 @@ let started = 0;
 
 /**
  * Starts tracing in this process. Spans are made by hand (docs/adr/0006): nothing is patched, so it may be called at
- * any time before the first request. OTLP goes out only when OTEL_EXPORTER_OTLP_ENDPOINT is set; without it spans
- * still have valid ids, which travel in `traceparent` and `x-trace-id`. Sampling: OTEL_TRACES_SAMPLER(_ARG), by default
- * parent-based and all. Several services in one process, as in tests, share the first one's provider.
+ * any time before the first request. OTLP goes out only when OTEL_EXPORTER_OTLP_ENDPOINT is set, and files are written
+ * only when FAULTLINE_TRACES names their folder; without either, spans still have valid ids, which travel in
+ * `traceparent` and `x-trace-id`. Sampling: OTEL_TRACES_SAMPLER(_ARG), by default parent-based and all. Several services
+ * in one process, as in tests, share the first one's provider.
  */
 export function startTelemetry(options: TelemetryOptions): Telemetry {
   started += 1;
@@ -47,7 +49,13 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
 }
 
 function register({ service, instance, spanProcessors }: TelemetryOptions): NodeSDK {
-  const exporters = spanProcessors ?? exportersFrom(process.env);
+  const exporters =
+    spanProcessors ??
+    exportersFrom(process.env, {
+      instance,
+      trouble: (error) =>
+        logger(service, instance).warn({ err: error }, 'spans cannot be written to disk: they are lost'),
+    });
   const sdk = new NodeSDK({
     resource: defaultResource().merge(
       resourceFromAttributes({ [ATTR_SERVICE_NAME]: service, [ATTR_SERVICE_INSTANCE_ID]: instance }),
