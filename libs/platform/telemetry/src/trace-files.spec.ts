@@ -142,12 +142,15 @@ describe('spans in files', () => {
     expect(JSON.parse(whole ?? '')).toMatchObject({ resourceSpans: [{}] });
   });
 
-  it('of many batches at once are written one after the other', async () => {
-    const files = new TraceFiles({ folder, instance: 'order-1' });
-    const spans = await aSpan();
-    const results = await Promise.all(Array.from({ length: 20 }, () => handOver(files, spans)));
-    expect(results.map(({ code }) => code)).toEqual(Array.from({ length: 20 }, () => 0));
-    expect(linesOf('order-1.jsonl')).toHaveLength(20);
+  it('of many batches at once are written one after the other, also across a change of files', async () => {
+    const batches: ReadableSpan[][] = [];
+    for (let nth = 1; nth <= 20; nth += 1) batches.push(await aSpan(`span ${nth}`));
+    const files = new TraceFiles({ folder, instance: 'order-1', largest: 12_000 });
+    await Promise.all(batches.map((spans) => handOver(files, spans)));
+    const kept = [...linesOf('order-1.old.jsonl'), ...linesOf('order-1.jsonl')].map(
+      (line) => /"name":"(span \d+)"/.exec(JSON.stringify(line))?.[1],
+    );
+    expect(kept).toEqual(batches.map(([span]) => span?.name));
   });
 
   it('that the disk refuses are lost, said once, and writing goes on when it takes them again', async () => {
