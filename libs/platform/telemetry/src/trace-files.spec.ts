@@ -145,7 +145,7 @@ describe('spans in files', () => {
   it('of many batches at once are written one after the other, also across a change of files', async () => {
     const batches: ReadableSpan[][] = [];
     for (let nth = 1; nth <= 20; nth += 1) batches.push(await aSpan(`span ${nth}`));
-    const files = new TraceFiles({ folder, instance: 'order-1', largest: 12_000 });
+    const files = new TraceFiles({ folder, instance: 'order-1', largest: 18_000 });
     await Promise.all(batches.map((spans) => handOver(files, spans)));
     const kept = [...linesOf('order-1.old.jsonl'), ...linesOf('order-1.jsonl')].map(
       (line) => /"name":"(span \d+)"/.exec(JSON.stringify(line))?.[1],
