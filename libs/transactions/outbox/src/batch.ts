@@ -4,18 +4,22 @@ import type { ReceivedRecord } from '@faultline/messaging';
 import { deadLetterPart, deadLetterRecord } from './dead-letters.js';
 import { headerText, type InboxEntry, inboxPart, type Outcome, seenIds } from './inbox.js';
 import { outboxRows, type OutboxSettings, type OutgoingMessage, rowOf } from './outbox.js';
+import type { Delivery } from './process-span.js';
 
 /** A message that could be read. */
 export interface Incoming<M> {
   readonly inboxId: string;
   readonly message: M;
   readonly record: ReceivedRecord;
+  /** Its span; absent outside of consumeInSteps. */
+  readonly delivery?: Delivery;
 }
 
 /** A message that cannot take effect. Order id and type are set as far as its headers could be read. */
 export interface Poison {
   readonly inboxId: string;
   readonly record: ReceivedRecord;
+  readonly delivery?: Delivery;
   readonly reason: string;
   readonly detail: string;
   readonly orderId: string | null;
@@ -61,9 +65,10 @@ export class BatchRecord<M> {
     this.#consumer = batch.consumer;
     this.#tell = (poisoned) => batch.buried?.(poisoned);
     const known = new Set(seen.map(messageIdOf));
-    const isNew = ({ inboxId }: { readonly inboxId: string }): boolean => {
+    const isNew = ({ inboxId, delivery }: Pick<Incoming<M>, 'inboxId' | 'delivery'>): boolean => {
       const first = !known.has(inboxId);
       known.add(inboxId);
+      if (!first) delivery?.decided('repeated');
       return first;
     };
     this.fresh = batch.incoming.filter(isNew);
@@ -76,22 +81,22 @@ export class BatchRecord<M> {
   }
 
   applied(incoming: Incoming<M>): void {
-    this.#decide(incoming.inboxId, 'applied');
+    this.#decide(incoming, 'applied');
   }
 
   expired(incoming: Incoming<M>): void {
-    this.#decide(incoming.inboxId, 'expired');
+    this.#decide(incoming, 'expired');
   }
 
   /** Not for us. */
   ignored(incoming: Incoming<M>): void {
-    this.#decide(incoming.inboxId, 'ignored');
+    this.#decide(incoming, 'ignored');
   }
 
   /** The step found that the message can have no effect; its neighbours go on. */
   deadLetter(incoming: Incoming<M>, reason: string, detail: string): void {
-    const { inboxId, record } = incoming;
-    this.#bury({ inboxId, record, reason, detail, ...namesIn(record) });
+    const { message: _, ...delivered } = incoming;
+    this.#bury({ ...delivered, reason, detail, ...namesIn(incoming.record) });
   }
 
   /**
@@ -115,16 +120,18 @@ export class BatchRecord<M> {
   }
 
   #bury(poison: Poison): void {
-    this.#decide(poison.inboxId, 'dead-lettered');
+    this.#decide(poison, 'dead-lettered');
     const poisoned = { ...poison, deadLetterId: randomUUID() };
     this.#poisoned.push(poisoned);
     this.#tell(poisoned);
   }
 
-  #decide(inboxId: string, outcome: Outcome): void {
+  #decide(message: Incoming<M> | Poison, outcome: Outcome): void {
+    const { inboxId, delivery } = message;
     const before = this.#outcomes.get(inboxId);
     if (before !== undefined) throw new Error(`${inboxId} is ${before} and was to be ${outcome}`);
     this.#outcomes.set(inboxId, outcome);
+    delivery?.decided(outcome, 'reason' in message ? message : undefined);
   }
 }
 

@@ -11,7 +11,6 @@ import { traceIdOf } from '@faultline/telemetry';
 import {
   type Batch,
   BatchRecord,
-  type Incoming,
   namesIn,
   type Poison,
   type Poisoned,
@@ -20,6 +19,7 @@ import {
 import type { Decoded } from './decode.js';
 import { inboxIdOf } from './inbox.js';
 import type { Log } from './log.js';
+import { Delivery } from './process-span.js';
 
 export interface StepConsumerOptions<M> {
   readonly database: Database;
@@ -49,44 +49,55 @@ const triesAlone = 3;
  * makes the repetition harmless.
  */
 export function consumeInSteps<M>(options: StepConsumerOptions<M>): ConsumerOptions['handle'] {
-  const { consumer, log } = options;
-
   return async (records, control) => {
     if (records.length === 0) return;
-    const all = records.map((record) => batchOf(options, [record]));
-    const together: Batch<M> = {
-      consumer,
-      incoming: all.flatMap((one) => one.incoming),
-      poison: all.flatMap((one) => one.poison),
-    };
+    const all = records.map((record) => batchOf(options, record));
     try {
-      await runStep(options, together, 1);
-      return;
+      await handle(options, all, control);
     } catch (error) {
-      if (judge(error) !== 'guilty') throw error;
-      log?.warn(
-        { err: error, consumer, messages: records.length },
-        'batch failed by its data: message by message',
-      );
-    }
-    for (const one of all) {
-      await control.heartbeat();
-      if (!control.isCurrent())
-        throw new Error('the partitions were assigned anew: others go on with this batch');
-      await alone(options, one);
+      for (const delivery of all.flatMap(deliveriesOf)) delivery.abandoned(error);
+      throw error;
     }
   };
 }
 
-function batchOf<M>(options: StepConsumerOptions<M>, records: readonly ReceivedRecord[]): Batch<M> {
-  const incoming: Incoming<M>[] = [];
-  const poison: Poison[] = [];
-  for (const record of records) {
-    const decoded = options.decode(record);
-    if ('message' in decoded) incoming.push({ ...decoded, record });
-    else poison.push({ ...decoded, record });
+async function handle<M>(
+  options: StepConsumerOptions<M>,
+  all: readonly Batch<M>[],
+  control: Parameters<ConsumerOptions['handle']>[1],
+): Promise<void> {
+  const { consumer, log } = options;
+  const together: Batch<M> = {
+    consumer,
+    incoming: all.flatMap((one) => one.incoming),
+    poison: all.flatMap((one) => one.poison),
+  };
+  try {
+    await runStep(options, together, 1);
+    return;
+  } catch (error) {
+    if (judge(error) !== 'guilty') throw error;
+    log?.warn({ err: error, consumer, messages: all.length }, 'batch failed by its data: message by message');
   }
-  return { consumer: options.consumer, incoming, poison };
+  for (const one of all) {
+    await control.heartbeat();
+    if (!control.isCurrent())
+      throw new Error('the partitions were assigned anew: others go on with this batch');
+    await alone(options, one);
+  }
+}
+
+function batchOf<M>(options: StepConsumerOptions<M>, record: ReceivedRecord): Batch<M> {
+  const { consumer } = options;
+  const delivered = { record, delivery: new Delivery(record, consumer) };
+  const decoded = options.decode(record);
+  return 'message' in decoded
+    ? { consumer, incoming: [{ ...decoded, ...delivered }], poison: [] }
+    : { consumer, incoming: [], poison: [{ ...decoded, ...delivered }] };
+}
+
+function deliveriesOf(batch: Batch<unknown>): Delivery[] {
+  return [...batch.incoming, ...batch.poison].flatMap(({ delivery }) => delivery ?? []);
 }
 
 async function alone<M>(options: StepConsumerOptions<M>, batch: Batch<M>): Promise<void> {
@@ -94,20 +105,25 @@ async function alone<M>(options: StepConsumerOptions<M>, batch: Batch<M>): Promi
     await runStep(options, batch, triesAlone);
   } catch (error) {
     if (judge(error) !== 'guilty') throw error;
-    const [record] = [...batch.incoming, ...batch.poison].map((each) => each.record);
-    if (record) await bury(options, record, error);
+    for (const delivered of [...batch.incoming, ...batch.poison]) await bury(options, delivered, error);
   }
 }
 
 /** Through the same step, so that whoever waits for the message learns of its end. */
 async function bury<M>(
   options: StepConsumerOptions<M>,
-  record: ReceivedRecord,
+  { record, delivery }: Pick<Poison, 'record' | 'delivery'>,
   cause: unknown,
 ): Promise<void> {
   const { consumer, database, log } = options;
   const { inboxId } = inboxIdOf(record);
-  const poison: Poison = { inboxId, record, ...namesIn(record), ...reasonOf(cause) };
+  const poison: Poison = {
+    inboxId,
+    record,
+    ...(delivery ? { delivery } : {}),
+    ...namesIn(record),
+    ...reasonOf(cause),
+  };
   log?.error({ err: cause, consumer, message_id: inboxId, order_id: poison.orderId }, 'message failed alone');
   const batch: Batch<M> = { consumer, incoming: [], poison: [poison] };
   try {
@@ -123,6 +139,7 @@ async function bury<M>(
       const { seen = [] } = await tx.read([seenPart(batch)]);
       await tx.write(new BatchRecord(batch, seen).parts([], { source: '', partitionsOf: () => 1, now: 0 }));
     });
+    delivery?.committed(1);
   }
 }
 
@@ -141,9 +158,12 @@ async function runStep<M>(
       const heard = { ...batch, buried: (poisoned: Poisoned) => void buried.push(poisoned) };
       const committed = await options.database.transaction((tx) => options.step(tx, heard));
       for (const poisoned of buried) logDeadLetter(options, poisoned);
+      const deliveries = deliveriesOf(batch);
+      for (const delivery of deliveries) delivery.committed(deliveries.length);
       tell(options, committed);
       return;
     } catch (error) {
+      for (const delivery of deliveriesOf(batch)) delivery.rolledBack(error, tried);
       const verdict = judge(error);
       const state = sqlState(error);
       const mayPass =

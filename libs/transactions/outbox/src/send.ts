@@ -15,11 +15,16 @@ export async function sendTraced(producer: Producer, records: readonly OutgoingR
       parent: traceparent,
       attributes: {
         'messaging.system': 'kafka',
+        'messaging.operation.name': 'send',
         'messaging.operation.type': 'send',
         'messaging.destination.name': record.topic,
         'messaging.destination.partition.id': String(record.partition),
         'messaging.message.id': String(record.headers['ce_id']),
         'messaging.message.conversation_id': String(record.headers['ce_correlationid']),
+        'cloudevents.event_type': String(record.headers['ce_type']),
+        'faultline.order_id': String(record.headers['ce_subject']),
+        // One request carries them all: what this send took, it took together with so many others.
+        'faultline.relay.batch_size': records.length,
       },
     });
     if (!span.isRecording()) return record;
