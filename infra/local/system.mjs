@@ -191,6 +191,7 @@ export async function startSystem(options) {
         removePostgres(join(data, 'postgres'));
         rmSync(data, { recursive: true, force: true });
         rmSync(logs, { recursive: true, force: true });
+        rmSync(join(folder, 'traces'), { recursive: true, force: true });
       });
     }
 
@@ -292,6 +293,7 @@ export async function startSystem(options) {
           token,
           env: {
             FAULTLINE_DEMO_DATA: demoData ? 'on' : 'off',
+            FAULTLINE_TRACES: join(folder, 'traces'),
             ...env,
             ...serviceEnv[of],
             ...(number > 1 ? serviceEnv[name] : {}),
