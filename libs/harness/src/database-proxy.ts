@@ -10,6 +10,8 @@ export interface DatabaseProxy {
    * been committed and the answer is on its way back.
    */
   breakAt(text: string, when: 'before it arrives' | 'after commit'): void;
+  /** Whether that statement is still to come. */
+  isArmed(): boolean;
   /** No connection, neither an old nor a new one. */
   cut(): void;
   mend(): void;
@@ -71,6 +73,7 @@ export async function databaseProxy(target: number): Promise<DatabaseProxy> {
     breakAt(text, when) {
       trap = { text, when };
     },
+    isArmed: () => trap !== undefined,
     cut,
     mend() {
       isCut = false;

@@ -1,7 +1,10 @@
 export { audit, type AuditOptions } from './audit.js';
+export { brokerProxy, type BrokerProxy } from './broker-proxy.js';
 export { Client, type OrderBody, type Placement } from './client.js';
 export { type CrashPoint, crashPointPatches, crashPoints, type Occasion } from './crash-points.js';
 export { databaseProxy, type DatabaseProxy } from './database-proxy.js';
+export { fillableDisk, refusingTables, smallDisk, type Disk } from './disk.js';
+export { disturbances, type Disturbances } from './disturbances.js';
 export { send, type Answer, type Ask } from './http.js';
 export { killUnderLoad, outcomes, type KillOptions } from './kills.js';
 export { endLoads, forAWhile, startLoad, type Load, type LoadOptions } from './load.js';
