@@ -11,7 +11,7 @@ import { journalOf } from '@faultline/journal';
 import { consumeInSteps, messageDecoder } from '@faultline/outbox';
 import { SagaDefinitions } from '@faultline/saga';
 import type { Parts, Service } from '@faultline/service';
-import { currentTraceparent } from '@faultline/telemetry';
+import { currentTraceparent, withSpans } from '@faultline/telemetry';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
@@ -97,7 +97,7 @@ export const orderService: Service<OrderConfig> = {
         owner: instance,
         log,
         async run(claimed) {
-          const committed = await database.transaction((tx) => due(tx, claimed));
+          const committed = await withSpans((open) => database.transaction((tx) => due(tx, claimed, open)));
           committed();
         },
       }),

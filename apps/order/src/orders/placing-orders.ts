@@ -1,10 +1,11 @@
 import type { PlaceOrder, Protocol } from '@faultline/contracts';
 import { Problem } from '@faultline/http-server';
+import { describeSpan, withSpan } from '@faultline/telemetry';
 import type { Catalogue, Prices } from '../catalogue/catalogue.js';
 import type { NewId, OrderProtocol } from '../protocols/protocol.js';
 import type { Acceptance, Accepted } from './acceptance.js';
 import { isCountable, type Order } from './order.js';
-import { hashOf } from './placement.js';
+import { hashOf, type Placement } from './placement.js';
 
 /**
  * Placing an order: is the key known, what does it cost, accept. A known key is answered before the catalogue is asked,
@@ -38,8 +39,19 @@ export class PlacingOrders {
         detail: 'The total cannot be counted exactly.',
       });
     }
-    return answer(
-      await this.acceptance.accept({ key, bodyHash, orderId, body, prices, traceparent: this.traceparent() }),
+    return answer(await this.#accept({ key, bodyHash, orderId, body, prices }));
+  }
+
+  /** From here on the order's trace goes on without its request: what follows is caused by this span. */
+  #accept(placement: Omit<Placement, 'traceparent'>): Promise<Accepted> {
+    return withSpan(
+      'accept order',
+      { attributes: { 'faultline.protocol': placement.body.protocol } },
+      async () => {
+        const accepted = await this.acceptance.accept({ ...placement, traceparent: this.traceparent() });
+        if ('accepted' in accepted) describeSpan({ 'faultline.order_id': accepted.accepted.orderId });
+        return accepted;
+      },
     );
   }
 
@@ -80,8 +92,12 @@ export class PlacingOrders {
 }
 
 function answer(accepted: Accepted): { order: Order; replayed: boolean } {
-  if ('accepted' in accepted) return { order: accepted.accepted, replayed: false };
-  if ('replayed' in accepted) return { order: accepted.replayed, replayed: true };
+  if (!('conflict' in accepted)) {
+    const replayed = 'replayed' in accepted;
+    const order = replayed ? accepted.replayed : accepted.accepted;
+    describeSpan({ 'faultline.order_id': order.orderId, 'faultline.replayed': replayed });
+    return { order, replayed };
+  }
   throw new Problem({
     status: 422,
     title: 'Idempotency-Key was used for another body',

@@ -43,15 +43,25 @@ export class DependencyRefused extends Error {
 /** Calls another service: with the trace, the time that remains and the token in headers, and an end to its patience. */
 export function httpClient(options: HttpClientOptions): HttpClient {
   return {
-    get: (path, schema) =>
-      withSpan(
-        `GET ${options.name}`,
+    get: (path, schema) => {
+      const url = new URL(path, options.baseUrl);
+      // A name that has ids in it would be another one for every call.
+      const template = url.pathname.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi, '{id}');
+      return withSpan(
+        `GET ${template}`,
         {
           kind: SpanKind.CLIENT,
-          attributes: { 'http.request.method': 'GET', 'url.path': path, 'server.address': options.name },
+          attributes: {
+            'http.request.method': 'GET',
+            'url.full': url.href,
+            'url.template': template,
+            'server.address': url.hostname,
+            ...(url.port === '' ? {} : { 'server.port': Number(url.port) }),
+            'service.peer.name': options.name,
+          },
         },
         async (span) => {
-          const response = await exchange(options, path);
+          const response = await exchange(options, url);
           span.setAttribute('http.response.status_code', response.status);
           if (response.status >= 500)
             throw new DependencyUnavailable(options.name, `it answered ${response.status}`);
@@ -65,17 +75,15 @@ export function httpClient(options: HttpClientOptions): HttpClient {
             );
           return parsed.data;
         },
-      ),
+      );
+    },
   };
 }
 
-async function exchange(
-  options: HttpClientOptions,
-  path: string,
-): Promise<{ status: number; body: unknown }> {
+async function exchange(options: HttpClientOptions, url: URL): Promise<{ status: number; body: unknown }> {
   const traceparent = currentTraceparent();
   try {
-    const response = await fetch(new URL(path, options.baseUrl), {
+    const response = await fetch(url, {
       signal: AbortSignal.timeout(options.timeoutMs),
       headers: {
         accept: 'application/json',

@@ -18,7 +18,11 @@ export function requestSpan(request: Request, response: Response, next: NextFunc
   const { span, within } = startSpan(request.method, {
     kind: SpanKind.SERVER,
     parent: request.header('traceparent') ?? null,
-    attributes: { 'http.request.method': request.method, 'url.path': request.path },
+    attributes: {
+      'http.request.method': request.method,
+      'url.path': request.path,
+      'url.scheme': request.protocol,
+    },
     unsampled: quiet.test(request.path),
   });
   response.setHeader('x-trace-id', span.spanContext().traceId);
@@ -31,7 +35,10 @@ export function requestSpan(request: Request, response: Response, next: NextFunc
     // 499: the client went away before the answer began, and saw no status.
     const status = response.headersSent ? response.statusCode : 499;
     span.setAttribute('http.response.status_code', status);
-    if (status >= 500) span.setStatus({ code: 2 });
+    if (status >= 500) {
+      span.setStatus({ code: 2 });
+      span.setAttribute('error.type', String(status));
+    }
     span.end();
     durations.record((performance.now() - started) / 1000, {
       'http.request.method': request.method,

@@ -8,6 +8,7 @@ import {
 import type { JournalRow } from '@faultline/journal';
 import type { Envelope } from '@faultline/messaging';
 import { type Incoming, type OutgoingMessage, type Poisoned, whileProcessing } from '@faultline/outbox';
+import { describeSpan, noteInSpan } from '@faultline/telemetry';
 import { v7 as uuidv7 } from 'uuid';
 
 /** How a participant's decision on a command ended. */
@@ -43,6 +44,9 @@ export async function answer<M extends Command>(
       const verdict = decide(message);
       const attempt = message.body.attempt;
       const refusal = 'refused' in verdict ? { reason: verdict.refused, detail: verdict.detail } : undefined;
+      // A refusal is an answer like another: it is said, and no error.
+      noteInSpan('decided', { 'faultline.outcome': refusal?.reason ?? 'DONE' });
+      describeSpan({ 'faultline.attempt': attempt, 'faultline.outcome': refusal?.reason ?? 'DONE' });
       const body = { orderId, command: name, attempt };
       return {
         verdict,
@@ -97,7 +101,7 @@ export function deadLetterAnswers(
       correlationId: orderId,
       causationId: messageId,
       deadline: null,
-      traceparent: textOf(poison.record.headers['traceparent']),
+      traceparent: poison.delivery?.traceparent ?? textOf(poison.record.headers['traceparent']),
     });
     entries.push({
       orderId,

@@ -49,6 +49,11 @@ export class Delivery {
     return this.#opened.within(work);
   }
 
+  /** What a message about this delivery carries on; null when nothing is traced. */
+  get traceparent(): string | null {
+    return this.within(currentTraceparent);
+  }
+
   /** What the transaction under way makes of the message; counts when it commits. */
   decided(outcome: Outcome | 'repeated', why?: { readonly reason: string; readonly detail: string }): void {
     this.#outcome = outcome;

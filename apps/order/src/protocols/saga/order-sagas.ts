@@ -44,6 +44,8 @@ export interface Cause {
   readonly attempt: number;
   /** The span that handles it; null when nothing is traced. */
   readonly traceparent: string | null;
+  /** Opens that span instead, when only the decision shows that there is something to handle. */
+  readonly open?: (order: Order, decided: Decided) => string | null;
 }
 
 /** A step's answer and how many milliseconds after its first sending it came. */
@@ -103,7 +105,7 @@ export class OrderSagas {
       this.#orders.set(orderId, next);
       this.#changedOrders.add(orderId);
     }
-    const trace = cause.traceparent ?? order.traceparent;
+    const trace = cause.traceparent ?? cause.open?.(next, decided) ?? order.traceparent;
     this.messages.push(
       ...commandMessages(next, decided.commands, cause.messageId, trace, this.newId),
       ...eventMessages(next, decided.events, cause.messageId, trace, this.newId),

@@ -1,5 +1,6 @@
 import type { Database } from '@faultline/database';
 import type { SagaMessage, SagaState } from '@faultline/saga';
+import { withSpans } from '@faultline/telemetry';
 import type { PrismaClient } from '../../generated/client.js';
 import { operatorStep, type SagaStepOptions } from './saga-step.js';
 import type { SagaView } from './sagas.controller.js';
@@ -21,7 +22,9 @@ export class SagaOperations {
 
   /** Throws NotAllowed and UnknownSaga; then nothing has changed. */
   async ask(sagaId: string, request: OperatorRequest): Promise<void> {
-    const committed = await this.database.transaction((tx) => this.#step(tx, sagaId, request));
+    const committed = await withSpans((open) =>
+      this.database.transaction((tx) => this.#step(tx, sagaId, request, open)),
+    );
     committed();
   }
 

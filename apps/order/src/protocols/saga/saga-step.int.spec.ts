@@ -27,6 +27,7 @@ import { acceptanceOn, aPlacement } from '../../orders/placements.spec-data.js';
 import { UnknownSaga } from './order-sagas.js';
 import { placeOrderSaga } from './place-order.saga.js';
 import { SagaOperations } from './saga-operations.js';
+import { startSpan } from '@faultline/telemetry';
 import { dueStep, type Reply, replyStep, type SagaStepOptions } from './saga-step.js';
 import { sagaDueWork } from './saga.protocol.js';
 import { SagaView } from './sagas.controller.js';
@@ -361,7 +362,7 @@ describe('the deadline', () => {
       kind: sagaDueWork,
       owner: 'order-1',
       async run(claimed) {
-        (await db.database.transaction((tx) => dueStep(options)(tx, claimed)))();
+        (await db.database.transaction((tx) => dueStep(options)(tx, claimed, startSpan)))();
       },
     });
     worker.start();
@@ -391,7 +392,7 @@ describe('the deadline', () => {
       attempt: 1,
       fence: key === lost ? fence - 1 : fence,
     }));
-    await db.database.transaction((tx) => dueStep(options)(tx, claimed));
+    await db.database.transaction((tx) => dueStep(options)(tx, claimed, startSpan));
     expect([await standing(lost), await standing(held)]).toEqual(['PENDING/NONE', 'REJECTED/SETTLING']);
     expect(await sent(lost)).toEqual([]);
     expect(await versionOf(lost)).toBe(1);
@@ -403,7 +404,7 @@ describe('the deadline', () => {
     await receive([deadLettered(orderId, 'authorize-payment')]);
     await passDeadline(orderId);
     const claimed = (await due()).map((row) => ({ ...row, kind: sagaDueWork, attempt: 1 }));
-    await db.database.transaction((tx) => dueStep(options)(tx, claimed));
+    await db.database.transaction((tx) => dueStep(options)(tx, claimed, startSpan));
     expect(await standing(orderId)).toBe('REJECTED/SETTLING');
     expect(await sent(orderId)).toContain('void-payment #1');
   });

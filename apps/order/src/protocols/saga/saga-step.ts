@@ -11,11 +11,13 @@ import {
   type SagaMessage,
   type SagaRow,
 } from '@faultline/saga';
+import { describeSpan, type startSpan } from '@faultline/telemetry';
 import type { Order } from '../../orders/order.js';
 import { loadOrders, type OrderRow } from '../../orders/order.store.js';
 import type { NewId } from '../protocol.js';
 import { OrderSagas, UnknownSaga, type AnsweredStep, type Cause } from './order-sagas.js';
 import { replyOf } from './participant-replies.js';
+import { decisionSpan, noteDecided } from './saga-spans.js';
 
 export interface SagaStepOptions {
   readonly definitions: SagaDefinitions<Order>;
@@ -51,13 +53,19 @@ export function replyStep(options: SagaStepOptions) {
       }
       try {
         await whileProcessing(incoming, (traceparent) => {
-          sagas.handle(reply.orderId, reply.message, {
+          const decided = sagas.handle(reply.orderId, reply.message, {
             what: `${reply.message.command} ${reply.message.type}`,
             messageId: incoming.message.id,
             causationId: incoming.message.causationId,
             attempt: reply.message.attempt,
             traceparent,
           });
+          describeSpan({
+            'faultline.command': reply.message.command,
+            'faultline.attempt': reply.message.attempt,
+            'faultline.outcome': reply.message.type === 'refused' ? reply.message.reason : reply.message.type,
+          });
+          noteDecided(decided);
         });
         record.applied(incoming);
       } catch (error) {
@@ -74,9 +82,16 @@ export function replyStep(options: SagaStepOptions) {
   };
 }
 
-/** One transaction for sagas whose deadline or repeat is due. Those that another process has taken over are left alone. */
+/**
+ * One transaction for sagas whose deadline or repeat is due. Those that another process has taken over are left alone.
+ * The spans that it opens have to end with the transaction.
+ */
 export function dueStep(options: SagaStepOptions) {
-  return async (tx: Transaction, claimed: readonly Claimed[]): Promise<() => void> => {
+  return async (
+    tx: Transaction,
+    claimed: readonly Claimed[],
+    open: typeof startSpan,
+  ): Promise<() => void> => {
     await tx.query(lockSagas(claimed.map(({ key }) => key)));
     const loaded = await load(
       tx,
@@ -87,7 +102,8 @@ export function dueStep(options: SagaStepOptions) {
     const sagas = new OrderSagas(options.definitions, loaded, options.newId);
     const known = loaded.sagas.map(({ id }) => id).filter((id) => held.has(id));
     for (const id of known) {
-      sagas.handle(id, { type: 'tick' }, cause('due', options.newId()));
+      const tick = cause('due', options.newId());
+      sagas.handle(id, { type: 'tick' }, { ...tick, open: decisionSpan(open, 'due-work saga') });
     }
     const settings = { source: options.source, partitionsOf: options.partitionsOf, now: loaded.now };
     sagas.assertSaved(await tx.write([...sagas.parts(known), outboxPart(sagas.messages, settings)]));
@@ -97,17 +113,22 @@ export function dueStep(options: SagaStepOptions) {
   };
 }
 
-/** One transaction for what an operator asked of one saga. Throws NotAllowed, UnknownSaga; then nothing has changed. */
+/**
+ * One transaction for what an operator asked of one saga. Throws NotAllowed, UnknownSaga; then nothing has changed. The
+ * span that it opens has to end with the transaction.
+ */
 export function operatorStep(options: SagaStepOptions) {
   return async (
     tx: Transaction,
     orderId: string,
     request: Extract<SagaMessage, { readonly type: 'resume' | 'compensate' | 'skip' }>,
+    open: typeof startSpan,
   ): Promise<() => void> => {
     await tx.query(lockSagas([orderId]));
     const loaded = await load(tx, [orderId], []);
     const sagas = new OrderSagas(options.definitions, loaded, options.newId);
-    sagas.handle(orderId, request, cause(`operator: ${request.type}`, options.newId()));
+    const asked = cause(`operator: ${request.type}`, options.newId());
+    sagas.handle(orderId, request, { ...asked, open: decisionSpan(open, `operator ${request.type}`) });
     const settings = { source: options.source, partitionsOf: options.partitionsOf, now: loaded.now };
     sagas.assertSaved(await tx.write([...sagas.parts(), outboxPart(sagas.messages, settings)]));
     return () => {
