@@ -1,4 +1,6 @@
-export { audit, type AuditOptions } from './audit.js';
+export { audit, judge, type AuditOptions, type JudgeOptions } from './audit/audit.js';
+export type { Outage } from './audit/termination.js';
+export { type Invariant, invariants, type Verdict } from './audit/verdict.js';
 export { brokerProxy, type BrokerProxy } from './broker-proxy.js';
 export { Client, type OrderBody, type Placement } from './client.js';
 export { type CrashPoint, crashPointPatches, crashPoints, type Occasion } from './crash-points.js';
@@ -9,6 +11,7 @@ export { send, type Answer, type Ask } from './http.js';
 export { killUnderLoad, outcomes, type KillOptions } from './kills.js';
 export { endLoads, forAWhile, startLoad, type Load, type LoadOptions } from './load.js';
 export type { Patch } from './patching/patch.js';
+export { observe, type Observation } from './observation.js';
 export { pick, randomFrom } from './random.js';
 export {
   choosePorts,
