@@ -24,3 +24,7 @@ export {
   type ServiceName,
   type System,
 } from './system.js';
+export { complaintsAbout, nameOf, type ComplaintOptions } from './trace/complaints.js';
+export { receiveTraces, type TraceReceiver } from './trace/receiver.js';
+export { attributeOf, type Span } from './trace/span.js';
+export { treeOf, type Node, type TraceTree } from './trace/tree.js';
