@@ -1,0 +1,151 @@
+import { eventually } from '@faultline/testing';
+import { crashPoints } from '../crash-points.js';
+import type { OrderBody } from '../client.js';
+import type { Patch } from '../patching/patch.js';
+import type { ServiceName } from '../system.js';
+import type { Stage } from './guard.js';
+
+// The built files that guards and instruments lie in.
+export const files = {
+  acceptance: 'apps/order/dist/orders/acceptance.js',
+  orderSaga: 'apps/order/dist/protocols/saga/place-order.saga.js',
+  sagaStep: 'apps/order/dist/protocols/saga/saga-step.js',
+  stockStep: 'apps/inventory/dist/stock/stock.step.js',
+  stockStore: 'apps/inventory/dist/stock/stock.store.js',
+  reservation: 'apps/inventory/dist/stock/reservation.js',
+  walletStep: 'apps/payment/dist/wallets/wallet.step.js',
+  walletStore: 'apps/payment/dist/wallets/wallet.store.js',
+  authorization: 'apps/payment/dist/wallets/authorization.js',
+  ledger: 'apps/payment/dist/wallets/ledger.js',
+  batch: 'libs/transactions/outbox/dist/batch.js',
+  consume: 'libs/transactions/outbox/dist/consume.js',
+  deadLetters: 'libs/transactions/outbox/dist/dead-letters.js',
+  inbox: 'libs/transactions/outbox/dist/inbox.js',
+  outbox: 'libs/transactions/outbox/dist/outbox.js',
+  relay: 'libs/transactions/outbox/dist/relay.js',
+  waiting: 'libs/transactions/outbox/dist/waiting.js',
+  dueWork: 'libs/transactions/due-work/dist/due-work.js',
+  dueWorker: 'libs/transactions/due-work/dist/worker.js',
+  decide: 'libs/transactions/saga/dist/decide.js',
+  sagaStore: 'libs/transactions/saga/dist/store.js',
+  database: 'libs/platform/database/dist/database.js',
+  membership: 'libs/platform/messaging/dist/membership.js',
+  producer: 'libs/platform/messaging/dist/producer.js',
+  broker: 'libs/platform/service/dist/broker.js',
+  idempotency: 'libs/platform/service/dist/idempotency.js',
+} as const;
+
+/** The patch that puts one of the known crash points in. */
+export function crashPoint(name: string): Patch {
+  const found = crashPoints.find((point) => point.name === name);
+  if (!found) throw new Error(`there is no crash point ${name}`);
+  return found.patch;
+}
+
+/** Replaces a text of a built file. */
+export const patch = (file: string, find: string, replace: string): Patch => ({ file, find, replace });
+/** Puts code before a text of a built file. */
+export const before = (file: string, find: string, code: string): Patch =>
+  patch(file, find, `${code} ${find}`);
+
+/** Silence is answered with a repeat after one second instead of ten. */
+export const repeatSoon: Patch = patch(files.decide, 'Math.min(10_000 *', 'Math.min(1_000 *');
+/** Orders are decided within so many seconds instead of 120. */
+export const decideWithin = (seconds: number): Patch =>
+  patch(files.orderSaga, 'deadlineSeconds: 120', `deadlineSeconds: ${seconds}`);
+/** Leases of the relay end after two seconds instead of five, so that nobody waits for long. */
+export const shortRelayLease: Patch = patch(
+  files.relay,
+  'options.leaseMs ?? 5000',
+  'options.leaseMs ?? 2000',
+);
+export const shortDueLease: Patch = patch(
+  files.dueWorker,
+  'options.leaseMs ?? 5000',
+  'options.leaseMs ?? 2000',
+);
+
+/** A bug: payment throws on every authorize of this customer. */
+export const unlucky = 'customer-13';
+export const authorizeFails: Patch = before(
+  files.walletStep,
+  'const { amount, payment } = command.body;',
+  `if (command.body.customerId === '${unlucky}') throw new Error('a bug');`,
+);
+
+export const aMug: OrderBody = { customerId: 'customer-1', lines: [{ sku: 'mug', quantity: 1 }] };
+/** Payment refuses it: no money. */
+export const unpaid: OrderBody = { ...aMug, customerId: 'customer-poor' };
+
+/** Places an order and answers its id. */
+export async function place({ client }: Stage, body: OrderBody): Promise<string> {
+  const { order } = await client.place(body);
+  if (!order) throw new Error('the order was not accepted');
+  return order.orderId;
+}
+
+/** Resolves when the order has this status. */
+export function becomes({ client }: Stage, orderId: string, status: string, within = 20_000): Promise<void> {
+  return eventually(
+    async () => {
+      const order = await client.get(orderId);
+      if (order.status !== status) throw new Error(`order ${orderId} is ${order.status}, not ${status}`);
+    },
+    { within, every: 30 },
+  );
+}
+
+/** How often the service has noted this for the order. */
+export async function noted(
+  { databases }: Stage,
+  service: ServiceName,
+  orderId: string,
+  what: string,
+): Promise<number> {
+  const [row] = await databases.read<{ count: number }>(
+    service,
+    'SELECT count(*) FROM journal WHERE order_id = $1 AND what = $2',
+    [orderId, what],
+  );
+  return row?.count ?? 0;
+}
+
+/** Resolves when the service has noted it at least so often. */
+export function notes(
+  stage: Stage,
+  service: ServiceName,
+  orderId: string,
+  what: string,
+  times = 1,
+): Promise<void> {
+  return until(
+    `${service} notes ${what} of ${orderId}`,
+    async () => (await noted(stage, service, orderId, what)) >= times,
+  );
+}
+
+/** Resolves when a connection of this service waits for a row that another has locked, or when `otherwise` holds. */
+export function waitsForRowOr(
+  { databases }: Stage,
+  service: ServiceName,
+  otherwise: () => Promise<boolean> | boolean,
+): Promise<void> {
+  return until(`${service} waits for a row`, async () => {
+    const waiting = await databases.read(
+      service,
+      `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+       AND wait_event IN ('transactionid', 'tuple')`,
+    );
+    return waiting.length > 0 || (await otherwise());
+  });
+}
+
+/** Resolves when the condition holds; throws with what was waited for. */
+export function until(what: string, holds: () => Promise<boolean> | boolean, within = 20_000): Promise<void> {
+  return eventually(
+    async () => {
+      if (!(await holds())) throw new Error(`not yet: ${what}`);
+    },
+    { within, every: 30 },
+  );
+}
