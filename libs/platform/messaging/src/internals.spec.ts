@@ -1,9 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
-import { asGroupInstance, joinGroup, mendInternals, murmur2, requestQueue } from './internals.js';
+import {
+  asGroupInstance,
+  consumerGroup,
+  joinGroup,
+  mendInternals,
+  murmur2,
+  requestQueue,
+} from './internals.js';
 
 describe('the places inside kafkajs that are mended', () => {
   it('are still there', () => {
     expect(typeof requestQueue.prototype.scheduleCheckPendingRequests).toBe('function');
+    expect(typeof consumerGroup.prototype.heartbeat).toBe('function');
     expect(typeof joinGroup.protocol({ version: 5 })).toBe('function');
     expect(murmur2('a')).toEqual(expect.any(Number));
   });
@@ -35,5 +43,26 @@ describe('the places inside kafkajs that are mended', () => {
       queue as unknown as typeof requestQueue.prototype,
     );
     expect(queue.throttleCheckTimeoutId).toBeNull();
+  });
+
+  it('send a heartbeat in time also when the wall clock was set back', async () => {
+    mendInternals();
+    let sent = 0;
+    const logger = { namespace: () => logger };
+    const group = Object.assign(
+      new (consumerGroup as unknown as new (options: object) => typeof consumerGroup.prototype)({ logger }),
+      {
+        memberId: 'member',
+        coordinator: { heartbeat: async () => void (sent += 1) },
+        instrumentationEmitter: { emit: () => undefined },
+      },
+    );
+    await group.heartbeat({ interval: 3000 });
+    expect(sent).toBe(0);
+    group.lastRequest = Date.now() + 15 * 60_000;
+    await group.heartbeat({ interval: 3000 });
+    expect(sent).toBe(1);
+    await group.heartbeat({ interval: 3000 });
+    expect(sent).toBe(1);
   });
 });

@@ -17,6 +17,14 @@ interface JoinGroup {
   protocol(options: { readonly version: number }): Build;
 }
 
+interface ConsumerGroupClass {
+  readonly prototype: {
+    lastRequest: number;
+    heartbeat(options: { readonly interval: number }): Promise<void>;
+  };
+}
+
+export const consumerGroup = require('kafkajs/src/consumer/consumerGroup') as ConsumerGroupClass;
 export const requestQueue = require('kafkajs/src/network/requestQueue') as RequestQueueClass;
 export const joinGroup = require('kafkajs/src/protocol/requests/joinGroup') as JoinGroup;
 export const murmur2 = require('kafkajs/src/producer/partitioners/default/murmur2') as (
@@ -35,6 +43,14 @@ export function mendInternals(): void {
   const schedule = requestQueue.prototype.scheduleCheckPendingRequests;
   requestQueue.prototype.scheduleCheckPendingRequests = function scheduleWhenNeeded() {
     if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
+  };
+
+  // It counts from heartbeat to heartbeat by the wall clock: set back by a quarter of an hour, none is sent for as long,
+  // and after its session the group gives the partitions away without the consumer's knowing.
+  const heartbeat = consumerGroup.prototype.heartbeat;
+  consumerGroup.prototype.heartbeat = function alsoWhenTheClockWasSetBack(options) {
+    if (this.lastRequest > Date.now()) this.lastRequest = 0;
+    return heartbeat.call(this, options);
   };
 
   // Static membership (KIP-345): kafkajs can write group.instance.id and never does. A restarted process then takes its
