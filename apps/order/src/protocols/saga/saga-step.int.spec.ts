@@ -14,7 +14,7 @@ import type { Database } from '@faultline/database';
 import { DueWorker } from '@faultline/due-work';
 import { encodeHeaders, type ReceivedRecord } from '@faultline/messaging';
 import { consumeInSteps, messageDecoder } from '@faultline/outbox';
-import { NotAllowed, SagaDefinitions } from '@faultline/saga';
+import { NotAllowed, type SagaDefinition, SagaDefinitions } from '@faultline/saga';
 import { eventually, testDatabase } from '@faultline/testing';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { v7 as uuidv7 } from 'uuid';
@@ -70,12 +70,16 @@ afterEach(async () => {
 });
 
 /** One batch of replies, as one fetch of a replica. */
-const receive = (records: readonly ReceivedRecord[], database: Database = db.database): Promise<void> =>
+const receive = (
+  records: readonly ReceivedRecord[],
+  database: Database = db.database,
+  stepOptions: SagaStepOptions = options,
+): Promise<void> =>
   consumeInSteps<Reply>({
     database,
     consumer: 'order',
     decode: messageDecoder(participantReplies),
-    step: replyStep(options),
+    step: replyStep(stepOptions),
   })(records, control);
 
 /** An accepted order; its first two commands are not shown again. */
@@ -350,6 +354,25 @@ describe('a reply that cannot be', () => {
     expect([await standing(future), await standing(present)]).toEqual(['PENDING/NONE', 'APPROVED/SETTLING']);
     expect((await buried()).map(({ reason }) => reason)).toEqual(['UnknownDefinition', 'UnknownDefinition']);
     expect(await versionOf(future)).toBe(1);
+  });
+});
+
+describe('a definition that changed while sagas were under way', () => {
+  it('is followed by the new sagas alone: each goes on under the one it was started with', async () => {
+    const next: SagaDefinition<Order> = {
+      ...placeOrderSaga,
+      version: 2,
+      retriable: [...placeOrderSaga.retriable.flat()].reverse().map((step) => [step]),
+    };
+    const [old, young] = [await placed(), await placed()];
+    await db.database.pool.query('UPDATE saga SET definition_version = 2 WHERE id = $1', [young]);
+    await receive([...bothDone(old), ...bothDone(young)], db.database, {
+      ...options,
+      definitions: new SagaDefinitions<Order>([next, placeOrderSaga]),
+    });
+    expect([await standing(old), await standing(young)]).toEqual(['APPROVED/SETTLING', 'APPROVED/SETTLING']);
+    expect(await sent(old)).toEqual(['confirm-stock #1', 'capture-payment #1', 'order-approved']);
+    expect(await sent(young)).toEqual(['capture-payment #1', 'order-approved']);
   });
 });
 
