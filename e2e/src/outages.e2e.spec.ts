@@ -1,11 +1,12 @@
 import { setMaxListeners } from 'node:events';
 import { endLoads } from '@faultline/harness';
 import { afterAll, afterEach, beforeAll, describe } from '@jest/globals';
-import { brokerOutages } from './outages/broker.js';
+import { brokerOutages, startWithoutBroker } from './outages/broker.js';
+import { wrongClocks } from './outages/clock.js';
 import { databaseOutages } from './outages/database.js';
+import { pauses } from './outages/pauses.js';
 import { endingProcesses } from './outages/processes.js';
 import { setStage, type Stage } from './outages/stage.js';
-import { troubleWithTime } from './outages/time.js';
 
 // Each outage runs under load on the same system, one after the other: while it lasts clients get 202, an honest
 // refusal, or an unknown outcome that the same key resolves; afterwards everything ends and the audit finds nothing.
@@ -18,7 +19,14 @@ beforeAll(async () => {
 afterEach(endLoads);
 afterAll(() => stage?.close());
 
-describe('the broker', () => brokerOutages(() => stage));
-describe('the database', () => databaseOutages(() => stage));
-describe('time', () => troubleWithTime(() => stage));
-describe('processes', () => endingProcesses(() => stage));
+describe('at the start', () => startWithoutBroker(() => stage));
+
+describe('with a broker', () => {
+  beforeAll(() => stage.startBroker());
+
+  describe('the broker', () => brokerOutages(() => stage));
+  describe('the database', () => databaseOutages(() => stage));
+  describe('a clock', () => wrongClocks(() => stage));
+  describe('a pause', () => pauses(() => stage));
+  describe('processes', () => endingProcesses(() => stage));
+});

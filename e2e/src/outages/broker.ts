@@ -3,8 +3,8 @@ import { eventually } from '@faultline/testing';
 import { expect, it } from '@jest/globals';
 import { aMug, long, type Stage } from './stage.js';
 
-/** Clients notice nothing of a broker's outage: orders are accepted all the while, and decided after it. */
-export function brokerOutages(stage: () => Stage): void {
+/** Must be the first: afterwards there is a broker. */
+export function startWithoutBroker(stage: () => Stage): void {
   it('the broker is absent at the start: an order is accepted, and decided once there is one', async () => {
     const { client, startBroker, allIsWell } = stage();
     const { order, answers } = await client.place(aMug);
@@ -16,7 +16,10 @@ export function brokerOutages(stage: () => Stage): void {
     });
     await allIsWell();
   });
+}
 
+/** Clients notice nothing of a broker's outage: orders are accepted all the while, and decided after it. */
+export function brokerOutages(stage: () => Stage): void {
   it('the broker is slow: orders are decided slowly, and each once', async () => {
     const { client, broker, allIsWell } = stage();
     const told = await client.during({ rate: 10, seed: 21 }, async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect } from '@jest/globals';
 import {
   audit,
@@ -31,6 +32,7 @@ export interface Stage {
   /** Between payment and its database. */
   readonly paymentDatabase: DatabaseProxy;
   readonly disturb: Disturbances;
+  /** Nothing happens when there is one. */
   startBroker(): Promise<void>;
   stopBroker(): Promise<void>;
   /** All is mended: everything ends, and the books agree with everything that was answered. */
@@ -101,4 +103,9 @@ export async function inDatabase<T>(
   } finally {
     await client.end();
   }
+}
+
+/** How often the service has said so in its log. */
+export function said({ system }: Stage, service: ServiceName, what: string): number {
+  return readFileSync(system.log(service), 'utf8').split(`"msg":"${what}"`).length - 1;
 }
