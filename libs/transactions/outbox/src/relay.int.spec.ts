@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Database } from '@faultline/database';
-import { type OutgoingRecord, type Producer, RefusedByBroker } from '@faultline/messaging';
+import { type OutgoingRecord, partitionFor, type Producer, RefusedByBroker } from '@faultline/messaging';
 import { eventually, testDatabase } from '@faultline/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -23,7 +23,9 @@ const relays: Relay[] = [];
 beforeAll(async () => {
   ({ database, url, drop } = await testDatabase(new URL('../../prisma/', import.meta.url)));
 });
-beforeEach(() => database.pool.query('TRUNCATE outbox, relay_lease, dead_letter RESTART IDENTITY'));
+beforeEach(() =>
+  database.pool.query('TRUNCATE outbox, relay_lease, relay_member, dead_letter RESTART IDENTITY'),
+);
 afterEach(() => Promise.all(relays.splice(0).map((relay) => relay.stop())));
 afterAll(() => drop());
 
@@ -51,6 +53,21 @@ const depth = async (): Promise<number> => (await outboxDepth(database)).depth;
 const isEmpty = (): Promise<void> => eventually(async () => expect(await depth()).toBe(0), { within: 8000 });
 const numbers = (from: number, to: number): number[] =>
   Array.from({ length: to - from }, (_, nth) => from + nth);
+/** Until when a relay counts as living, in milliseconds of the database's clock. */
+const lastSeen = async (owner: string): Promise<number> => {
+  const { rows } = await database.pool.query<{ until: Date }>(
+    'SELECT until FROM relay_member WHERE owner = $1',
+    [owner],
+  );
+  return rows[0]?.until.getTime() ?? 0;
+};
+/** An order whose messages go to this partition. */
+const orderOf = (partition: number): string => {
+  for (;;) {
+    const orderId = randomUUID();
+    if (partitionFor(orderId, 3) === partition) return orderId;
+  }
+};
 const unique = (values: unknown[]): unknown[] => [...new Set(values)];
 
 /** A broker in memory. `before` and `after` stand for what can go wrong on either side of its acceptance. */
@@ -331,13 +348,91 @@ describe('two relays', () => {
     expect(unique(topic.bodies())).toEqual(numbers(0, 400));
   });
 
-  it('do not share a partition', async () => {
-    const a = relay(new FakeBroker(), { owner: 'a' });
+  it('have a fair share each, and none of it twice', async () => {
+    const a = relay(new FakeBroker(), { owner: 'a', leaseMs: 1000 });
     await eventually(() => expect(a.status().partitions).toHaveLength(3), { within: 3000 });
-    const b = relay(new FakeBroker(), { owner: 'b' });
-    await put(1);
-    await isEmpty();
+    const b = relay(new FakeBroker(), { owner: 'b', leaseMs: 1000 });
+    await eventually(() => {
+      expect(a.status().partitions.length + b.status().partitions.length).toBe(3);
+      expect(b.status().partitions).not.toEqual([]);
+      expect(a.status().partitions).not.toEqual([]);
+    });
+    const c = relay(new FakeBroker(), { owner: 'c', leaseMs: 1000 });
+    const all = (): number[] => [a, b, c].flatMap((each) => each.status().partitions);
+    await eventually(() => {
+      expect([a, b, c].map((each) => each.status().partitions.length)).toEqual([1, 1, 1]);
+      expect(new Set(all())).toEqual(new Set([0, 1, 2]));
+    });
+    await Promise.all([a.stop(), c.stop()]);
+    await eventually(() => expect(b.status().partitions).toEqual([0, 1, 2]));
+  });
+
+  it('hand a partition over between two rounds: nothing is published twice', async () => {
+    const topic = new FakeBroker();
+    let finish: () => void = () => undefined;
+    topic.after = () =>
+      new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+    const orders = [0, 1, 2].map((partition) => orderOf(partition));
+    await database.write([
+      outboxPart(
+        orders.map((orderId, n) => message(n, orderId)),
+        settings,
+      ),
+    ]);
+    const a = relay(topic, { owner: 'a', leaseMs: 8000 });
+    await eventually(() => expect(topic.log).toHaveLength(3));
+    const other = new FakeBroker();
+    const b = relay(other, { owner: 'b', leaseMs: 1000 });
+    await eventually(() => expect(a.status().partitions).toHaveLength(2));
+    // b asks all the while, and is not given what a still publishes.
+    const asked = await lastSeen('b');
+    await eventually(async () => expect(await lastSeen('b')).toBeGreaterThan(asked + 100));
     expect(b.status().partitions).toEqual([]);
+    topic.after = () => undefined;
+    finish();
+    await eventually(() => expect(b.status().partitions).toHaveLength(1));
+    await isEmpty();
+    expect(topic.bodies()).toEqual([0, 1, 2]);
+    expect(other.log).toEqual([]);
+  });
+
+  it('hand over under load, again and again, and first deliveries keep their order', async () => {
+    const topic = new FakeBroker();
+    const slowly: Producer = {
+      connect: async () => undefined,
+      close: async () => undefined,
+      async send(records) {
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
+        await topic.send(records);
+      },
+    };
+    const orders = [0, 1, 2].map((partition) => orderOf(partition));
+    const a = relay(slowly, { owner: 'a', leaseMs: 1000 });
+    let written = 0;
+    for (let guests = 1; guests <= 5; guests += 1) {
+      const guest = relay(slowly, { owner: `guest-${guests}`, leaseMs: 1000 });
+      let waiting = true;
+      const sharing = eventually(() => expect(guest.status().partitions).not.toEqual([])).finally(() => {
+        waiting = false;
+      });
+      for (const until = written + 40; written < until || waiting; written += 1)
+        await database.write([
+          outboxPart(
+            orders.map((orderId) => message(written, orderId)),
+            settings,
+          ),
+        ]);
+      await sharing;
+      await guest.stop();
+      await eventually(() => expect(a.status().partitions).toHaveLength(3));
+    }
+    await isEmpty();
+    for (const orderId of orders) {
+      const own = topic.log.filter(({ key }) => key?.toString() === orderId);
+      expect(unique(own.map(bodyOf))).toEqual(numbers(0, written));
+    }
   });
 
   it('hand over at once when one stops', async () => {
@@ -348,13 +443,34 @@ describe('two relays', () => {
     await eventually(() => expect(b.status().partitions).toHaveLength(3), { within: 3000 });
   });
 
-  it('take over when one died', async () => {
+  it('take over everything when one died', async () => {
     const broker = new FakeBroker();
     await new Leases(database, 'dead', [0, 1, 2], 300).refresh();
-    await put(1);
-    relay(broker, { owner: 'b', leaseMs: 1000 });
+    await put(1, 2, 3, 4, 5, 6);
+    const b = relay(broker, { owner: 'b', leaseMs: 1000 });
     await isEmpty();
-    expect(broker.bodies()).toEqual([1]);
+    expect(new Set(broker.bodies())).toEqual(new Set(numbers(1, 7)));
+    expect(b.status().partitions).toEqual([0, 1, 2]);
+  });
+
+  it('take no more than their share, though everything is free', async () => {
+    const a = new Leases(database, 'a', [0, 1, 2], 60_000);
+    const b = new Leases(database, 'b', [0, 1, 2], 60_000);
+    await a.refresh();
+    await a.release(a.held());
+    await eventually(async () => {
+      await b.refresh();
+      expect([...b.held().keys()]).toEqual([0, 1]);
+    });
+    expect(b.dropSurplus().size).toBe(0);
+  });
+
+  it('leave what a dead one held alone until its lease ends', async () => {
+    await new Leases(database, 'dead', [0, 1, 2], 60_000).refresh();
+    const b = new Leases(database, 'b', [0, 1, 2], 60_000);
+    await b.refresh();
+    expect([...b.held().keys()]).toEqual([]);
+    expect(b.wantsMore()).toBe(true);
   });
 
   it('do not wait for a predecessor of the same name', async () => {
@@ -376,6 +492,7 @@ describe('two relays', () => {
     await eventually(() => expect(paused.sends).toBe(1), { within: 3000 });
     // Its process slept past the lease: by the database's clock it is over.
     await database.pool.query('UPDATE relay_lease SET until = clock_timestamp()');
+    await database.pool.query('UPDATE relay_member SET until = clock_timestamp()');
     other.before = () => {
       throw new Error('the new holder has not published yet');
     };
@@ -427,7 +544,7 @@ describe('a lease', () => {
     const first = a.held().get(0);
     await a.refresh();
     expect(a.held().get(0)).toBe(first);
-    await a.giveBack();
+    await a.leave();
     const b = new Leases(database, 'b', [0], 60_000);
     await b.refresh();
     expect(b.held().get(0)).toBeGreaterThan(first ?? 0);

@@ -46,6 +46,7 @@ export class Relay {
   // Not ended by hints: they come with every commit, and would turn the backoff into a busy loop.
   readonly #retrying = new Pause();
   #loops: Promise<unknown> | undefined;
+  #underWay: Promise<unknown> = Promise.resolve();
   #stopping = false;
   #published = 0;
   #failing: string | null = null;
@@ -71,7 +72,7 @@ export class Relay {
     this.#retrying.end();
     // A frozen broker may hold a send for longer than a process has to end: what it does to the row is known to nobody.
     await atMost(stopWithin, Promise.all([this.#loops, this.#vacuum]));
-    await this.#leases.giveBack().catch((error: unknown) => {
+    await this.#leases.leave().catch((error: unknown) => {
       this.#o.log?.warn({ err: error }, 'relay leases could not be given back');
     });
   }
@@ -90,15 +91,23 @@ export class Relay {
   }
 
   async #claim(): Promise<void> {
+    let before = '';
     while (!this.#stopping) {
       try {
-        const before = this.#leases.held().size;
         await this.#leases.refresh();
-        if (this.#leases.held().size !== before) {
-          this.#o.log?.info({ partitions: [...this.#leases.held().keys()] }, 'relay leases');
+        const surplus = this.#leases.dropSurplus();
+        const held = [...this.#leases.held().keys()];
+        if (held.join() !== before) {
+          before = held.join();
+          this.#o.log?.info({ partitions: held }, 'relay leases');
           this.#publishing.end();
         }
-        await this.#claiming.wait(this.#leaseMs / (this.#leases.holdsAll() ? 3 : 5));
+        // A round that is under way may publish from what is given back: it settles first, so that nothing comes twice.
+        if (surplus.size > 0) {
+          await atMost(this.#leaseMs / 2, this.#underWay);
+          await this.#leases.release(surplus);
+        }
+        await this.#claiming.wait(this.#leaseMs / (this.#leases.wantsMore() ? 20 : 5));
       } catch (error) {
         this.#o.log?.warn({ err: error }, 'relay leases could not be refreshed');
         await this.#claiming.wait(Math.min(longestBackoff, this.#leaseMs / 10));
@@ -116,7 +125,9 @@ export class Relay {
         if (performance.now() > stopBy) return;
       }
       try {
-        const found = await this.#round();
+        const round = this.#round();
+        this.#underWay = round.catch(() => undefined);
+        const found = await round;
         this.#failing = null;
         backoff = 50;
         if (found > 0) {

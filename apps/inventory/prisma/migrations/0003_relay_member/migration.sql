@@ -1,0 +1,1 @@
+../../../../../libs/transactions/prisma/0003_relay_member/migration.sql
