@@ -3,7 +3,7 @@ import { OrderView } from '@faultline/contracts';
 import { eventually } from '@faultline/testing';
 import { z } from 'zod';
 import { send, type Answer } from './http.js';
-import type { System } from './system.js';
+import type { ServiceName, System } from './system.js';
 
 export interface OrderBody {
   readonly customerId: string;
@@ -40,7 +40,13 @@ export class Client {
   /** Whatever the service said that contradicts what it had said before. */
   readonly contradictions: string[] = [];
 
-  constructor(private readonly urls: System['urls']) {}
+  #asked = 0;
+
+  /** `replicas`: every address of a service. Each attempt goes to the next one, as behind a load balancer. */
+  constructor(
+    private readonly urls: System['urls'],
+    private readonly replicas: (service: ServiceName) => readonly string[] = (service) => [urls[service]],
+  ) {}
 
   get accepted(): (Placement & { readonly order: OrderView })[] {
     return [...this.placements.values()].filter(
@@ -68,7 +74,7 @@ export class Client {
     const placement = this.placements.get(key) ?? { key, body, answers: [] };
     this.placements.set(key, placement);
     try {
-      const answer = await send(`${this.urls.order}/orders`, {
+      const answer = await send(`${this.#any('order')}/orders`, {
         method: 'POST',
         body,
         headers: { 'idempotency-key': key, ...(prefer ? { prefer } : {}), ...headers },
@@ -108,13 +114,13 @@ export class Client {
 
   /** Adds money, once, however often it has to ask. */
   async deposit(customerId: string, amount: number): Promise<void> {
-    await this.#add(`${this.urls.payment}/wallets/${customerId}/deposits`, { amount });
+    await this.#add('payment', `/wallets/${customerId}/deposits`, { amount });
     this.deposited.set(customerId, (this.deposited.get(customerId) ?? 0) + amount);
   }
 
   /** Fills a shelf, once, however often it has to ask. */
   async deliver(sku: string, quantity: number): Promise<void> {
-    await this.#add(`${this.urls.inventory}/stock/${sku}/deliveries`, { quantity });
+    await this.#add('inventory', `/stock/${sku}/deliveries`, { quantity });
     this.delivered.set(sku, (this.delivered.get(sku) ?? 0) + quantity);
   }
 
@@ -168,13 +174,24 @@ export class Client {
     return orders;
   }
 
-  async #add(url: string, body: unknown): Promise<void> {
+  #any(service: ServiceName): string {
+    const urls = this.replicas(service);
+    this.#asked += 1;
+    return urls[this.#asked % urls.length] ?? this.urls[service];
+  }
+
+  async #add(service: ServiceName, path: string, body: unknown): Promise<void> {
     const key = randomUUID();
     const answer = await untilDefinite(120_000, () =>
-      send(url, { method: 'POST', body, headers: { 'idempotency-key': key }, within: 20_000 }),
+      send(`${this.#any(service)}${path}`, {
+        method: 'POST',
+        body,
+        headers: { 'idempotency-key': key },
+        within: 20_000,
+      }),
     );
     if (answer?.status !== 200)
-      throw new Error(`POST ${url}: ${answer ? `${answer.status} ${answer.text}` : 'no definite answer'}`);
+      throw new Error(`POST ${path}: ${answer ? `${answer.status} ${answer.text}` : 'no definite answer'}`);
   }
 
   #remember(placement: Placement, answer: Answer): void {

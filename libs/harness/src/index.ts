@@ -8,8 +8,14 @@ export { databaseProxy, type DatabaseProxy } from './database-proxy.js';
 export { fillableDisk, refusingTables, smallDisk, type Disk } from './disk.js';
 export { disturbances, type Disturbances } from './disturbances.js';
 export { send, type Answer, type Ask } from './http.js';
-export { killUnderLoad, outcomes, type KillOptions } from './kills.js';
-export { endLoads, forAWhile, startLoad, type Load, type LoadOptions } from './load.js';
+export {
+  crashTest,
+  type CrashTestOptions,
+  type CrashTestResult,
+  type Progress,
+} from './crash-test/crash-test.js';
+export { holds, reportOf, verdictLines, writeReport, type Report } from './crash-test/report.js';
+export { endLoads, forAWhile, startLoad, type Arrival, type Load, type LoadOptions } from './load.js';
 export type { Patch } from './patching/patch.js';
 export { observe, type Observation } from './observation.js';
 export { pick, randomFrom } from './random.js';

@@ -16,6 +16,7 @@ import type { Patch } from './patching/patch.js';
 export {
   SERVICES,
   type Ports,
+  type ProcessName,
   type ReplicaName,
   type ServiceName,
   type System,
