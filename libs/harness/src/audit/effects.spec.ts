@@ -92,4 +92,10 @@ describe('E', () => {
     const again = written({ seq: 6, id: 'new', messageId: 'r', causationId: 'c' });
     expect(exactlyOnce(handling({ written: [reply, again] })).rows).toEqual([]);
   });
+
+  it('counts no answer twice of a redriven command, although it was told before that it was dead-lettered', () => {
+    const type = 'faultline.participant.command-dead-lettered.v1';
+    const told = written({ seq: 6, id: 'd', messageId: 'd', causationId: 'c', type });
+    expect(exactlyOnce(handling({ written: [told, reply] })).rows).toEqual([]);
+  });
 });

@@ -1,3 +1,4 @@
+import { commandDeadLettered } from '@faultline/contracts';
 import type { GuardedChange, InboxRow, WrittenRow } from '../recording.js';
 import type { TappedRecord } from '../tap.js';
 import { inboxIdOf } from './consumption.js';
@@ -53,7 +54,11 @@ export function exactlyOnce(handling: Handling): Check {
   const outcomes = new Map(inbox.map((row) => [row.messageId, row.outcome]));
   const effects = Map.groupBy(journal.filter(isEffect), ({ messageId }) => messageId);
   const replies = Map.groupBy(
-    written.filter(({ topic, id, messageId }) => topic === 'order.replies' && id === messageId),
+    // That a command was dead-lettered is told, too, and is no answer: a redrive may still give it one.
+    written.filter(
+      ({ topic, id, messageId, type }) =>
+        topic === 'order.replies' && id === messageId && type !== commandDeadLettered.type,
+    ),
     ({ causationId }) => causationId,
   );
   const came = new Map(tapped.map((record) => [inboxIdOf(record), record]));
