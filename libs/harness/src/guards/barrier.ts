@@ -17,10 +17,11 @@ const numberOf = (name: string): number => createHash('md5').update(name).digest
 /**
  * The JavaScript of a barrier, to be put into a service by a patch. `through` is the expression of something with
  * query(): a database or a transaction. An advisory lock of Postgres: the harness sees who waits there, and a service
- * that nobody holds back passes in one round trip.
+ * that nobody holds back passes in one round trip. Whoever waits there may wait for longer than a statement may take.
  */
 export function barrier(name: string, through: string): string {
-  return `await ${through}.query({ text: 'SELECT pg_advisory_xact_lock_shared(${namespace}, ${numberOf(name)})', values: [] });`;
+  const sql = `SET statement_timeout = 0; SELECT pg_advisory_xact_lock_shared(${namespace}, ${numberOf(name)}); RESET statement_timeout`;
+  return `await ${through}.query({ text: '${sql}', values: [], query_timeout: 120_000 });`;
 }
 
 /** Closes the barrier in the database at `url`. */

@@ -2,6 +2,7 @@ import { judge } from '../audit/audit.js';
 import { SERVICES, type ServiceName } from '../system.js';
 import type { Patch } from '../patching/patch.js';
 import type { Demonstration, Guard, Stage } from './guard.js';
+import { aMug } from './schedules.js';
 import { openWorld, type World } from './world.js';
 
 /** Runs the guard's schedule in a world that is there, with the guard and without. */
@@ -29,6 +30,9 @@ export async function demonstrateIn(
       .flatMap(({ invariant, rows }) => rows.map((row) => `${invariant}: ${row}`))
       .filter((finding) => !guard.expected?.test(finding));
   };
+  // An order beside those of the schedule: the audit has something of everything to look at.
+  await client.place(aMug);
+  await client.allEnded(30_000);
   await guard.run(stage([]));
   const withGuard = await findings();
 

@@ -18,7 +18,7 @@ export interface Stage {
   readonly databases: Databases;
   /** Closes a barrier that an instrument has put into the service: whoever comes to it waits until it is opened. */
   hold(service: ServiceName, barrier: string): Promise<Barrier>;
-  /** Breaks the connection of the order service to its database when this statement has been committed. */
+  /** Breaks the connection of the order service to its database when the statement that carries this text is committed. */
   loseAnswerOf(text: string): void;
   /** Starts the service anew without the instruments of the guard: the build in which a bug was mended. */
   mend(service: ServiceName): Promise<void>;

@@ -1,4 +1,5 @@
 import { eventually } from '@faultline/testing';
+import { barrier } from './barrier.js';
 import { crashPoints } from '../crash-points.js';
 import type { OrderBody } from '../client.js';
 import type { Patch } from '../patching/patch.js';
@@ -8,7 +9,6 @@ import type { Stage } from './guard.js';
 // The built files that guards and instruments lie in.
 export const files = {
   acceptance: 'apps/order/dist/orders/acceptance.js',
-  orderSaga: 'apps/order/dist/protocols/saga/place-order.saga.js',
   sagaStep: 'apps/order/dist/protocols/saga/saga-step.js',
   stockStep: 'apps/inventory/dist/stock/stock.step.js',
   stockStore: 'apps/inventory/dist/stock/stock.store.js',
@@ -50,9 +50,17 @@ export const before = (file: string, find: string, code: string): Patch =>
 
 /** Silence is answered with a repeat after one second instead of ten. */
 export const repeatSoon: Patch = patch(files.decide, 'Math.min(10_000 *', 'Math.min(1_000 *');
-/** Orders are decided within so many seconds instead of 120. */
+/** Has little time. */
+export const hurried = 'customer-7';
+/** Has bad luck: with the bug below payment throws on every authorize of this customer. */
+export const unlucky = 'customer-13';
+/** Orders of these customers are decided within so many seconds instead of 120. */
 export const decideWithin = (seconds: number): Patch =>
-  patch(files.orderSaga, 'deadlineSeconds: 120', `deadlineSeconds: ${seconds}`);
+  patch(
+    files.decide,
+    'deadline: now + definition.deadline,',
+    `deadline: now + (${JSON.stringify([hurried, unlucky])}.includes(facts.customerId) ? ${seconds * 1000} : definition.deadline),`,
+  );
 /** Leases of the relay end after two seconds instead of five, so that nobody waits for long. */
 export const shortRelayLease: Patch = patch(
   files.relay,
@@ -65,15 +73,26 @@ export const shortDueLease: Patch = patch(
   'options.leaseMs ?? 2000',
 );
 
-/** A bug: payment throws on every authorize of this customer. */
-export const unlucky = 'customer-13';
+/** A relay that can be held before it takes what waits: its service's messages are late. */
+export const slowRelay: Patch = before(
+  files.relay,
+  'const rows = await takeWaiting(',
+  barrier('before-take', 'database'),
+);
+
+/** A bug. */
 export const authorizeFails: Patch = before(
   files.walletStep,
   'const { amount, payment } = command.body;',
   `if (command.body.customerId === '${unlucky}') throw new Error('a bug');`,
 );
 
+/** The message that the bug kept a service from handling, as the audit lists it. */
+export const deadLetterOfTheBug = /^D: dead letter [-0-9a-f]+: \w+ could not take .*: Error$/;
+
 export const aMug: OrderBody = { customerId: 'customer-1', lines: [{ sku: 'mug', quantity: 1 }] };
+/** To be decided soon: see decideWithin. */
+export const aHurriedMug: OrderBody = { ...aMug, customerId: hurried };
 /** Payment refuses it: no money. */
 export const unpaid: OrderBody = { ...aMug, customerId: 'customer-poor' };
 

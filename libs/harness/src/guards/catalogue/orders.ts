@@ -91,8 +91,9 @@ export const orderGuards: readonly Guard[] = [
     schedule: "the connection breaks at the answer to an order's commit; the client believes what it is told",
     services: ['order'],
     async run({ client, loseAnswerOf }) {
-      loseAnswerOf('INSERT INTO orders');
-      await client.ask(aMug, { key: randomUUID() });
+      const customerId = `customer-${50 + client.placements.size}`;
+      loseAnswerOf(customerId);
+      await client.ask({ ...aMug, customerId }, { key: randomUUID() });
       await client.resolve();
     },
   },

@@ -15,6 +15,8 @@ import {
   unpaid,
   until,
   waitsForRowOr,
+  deadLetterOfTheBug,
+  slowRelay,
 } from '../schedules.js';
 
 const Stock = z.object({ onHand: z.number() });
@@ -101,7 +103,7 @@ export const participantGuards: readonly Guard[] = [
         "if (command.body.lines.some(({ sku }) => sku === 'tea-rare')) throw new Error('a bug');",
       ),
     ],
-    expected: /^D: .*a bug/,
+    expected: deadLetterOfTheBug,
     async run(stage) {
       const { system, client } = stage;
       const orderId = await place(stage, { ...unpaid, lines: [{ sku: 'tea-rare', quantity: 1 }] });
@@ -134,10 +136,7 @@ export const participantGuards: readonly Guard[] = [
     schedule:
       'inventory refuses for want of stock, and its reply is late: the order service repeats the reserve, and a delivery has come meanwhile',
     services: ['order', 'inventory'],
-    instruments: [
-      repeatSoon,
-      before(files.relay, 'const rows = await takeWaiting(', barrier('before-take', 'database')),
-    ],
+    instruments: [repeatSoon, slowRelay],
     async run(stage) {
       const { client, system } = stage;
       const { onHand } = Stock.parse((await send(`${system.urls.inventory}/stock/tea-rare`)).json());

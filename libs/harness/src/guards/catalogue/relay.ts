@@ -1,6 +1,7 @@
 import { barrier } from '../barrier.js';
 import type { Guard } from '../guard.js';
 import {
+  aHurriedMug,
   aMug,
   becomes,
   before,
@@ -11,9 +12,9 @@ import {
   repeatSoon,
   shortRelayLease,
   until,
+  slowRelay,
 } from '../schedules.js';
 
-const beforeTake = before(files.relay, 'const rows = await takeWaiting(', barrier('before-take', 'database'));
 const beforeSettle = before(
   files.relay,
   'await this.#settle(rows, held);',
@@ -66,10 +67,10 @@ export const relayGuards: readonly Guard[] = [
     ],
     schedule: "order's relay is slow: an order's release is in the outbox before its reserve has left it",
     services: ['order'],
-    instruments: [beforeTake, decideWithin(2)],
+    instruments: [slowRelay, decideWithin(2)],
     async run(stage) {
       const relay = await stage.hold('order', 'before-take');
-      const orderId = await place(stage, aMug);
+      const orderId = await place(stage, aHurriedMug);
       await becomes(stage, orderId, 'REJECTED');
       await relay.open();
     },

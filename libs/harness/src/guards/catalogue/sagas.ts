@@ -1,6 +1,7 @@
 import { barrier } from '../barrier.js';
 import type { Guard } from '../guard.js';
 import {
+  aHurriedMug,
   aMug,
   authorizeFails,
   becomes,
@@ -15,6 +16,8 @@ import {
   unpaid,
   until,
   waitsForRowOr,
+  deadLetterOfTheBug,
+  slowRelay,
 } from '../schedules.js';
 
 const beforeLocks = before(
@@ -56,7 +59,7 @@ export const sagaGuards: readonly Guard[] = [
     async run(stage) {
       const replies = await stage.hold('order', 'before-reply-step');
       const due = await stage.hold('order', 'due-loaded');
-      const orderId = await place(stage, aMug);
+      const orderId = await place(stage, aHurriedMug);
       await replies.reached();
       await due.reached();
       await replies.open();
@@ -82,7 +85,7 @@ export const sagaGuards: readonly Guard[] = [
     schedule: `payment throws on the authorize of ${unlucky}: the saga is suspended, and nobody resumes it`,
     services: ['order', 'payment'],
     instruments: [authorizeFails, decideWithin(3)],
-    expected: /^D: .*a bug/,
+    expected: deadLetterOfTheBug,
     patience: 6000,
     async run(stage) {
       const orderId = await place(stage, { ...aMug, customerId: unlucky });
@@ -101,7 +104,7 @@ export const sagaGuards: readonly Guard[] = [
     ],
     schedule: 'inventory reserves, and its reply is late; payment refuses first',
     services: ['order', 'inventory'],
-    instruments: [before(files.relay, 'const rows = await takeWaiting(', barrier('before-take', 'database'))],
+    instruments: [slowRelay],
     async run(stage) {
       const replies = await stage.hold('inventory', 'before-take');
       const orderId = await place(stage, unpaid);
@@ -123,17 +126,18 @@ export const sagaGuards: readonly Guard[] = [
     ],
     schedule:
       "order-1 has claimed a saga's deadline and is frozen past its lease; order-2 claims it and dies; order-1 wakes while order-2's lease still runs",
-    services: ['order'],
+    services: ['order', 'payment'],
     instruments: [
       decideWithin(3),
       shortDueLease,
+      slowRelay,
       before(files.dueWorker, 'await this.#o.run(claimed);', barrier('due-claimed', 'this.#o.database')),
     ],
     async run(stage) {
       const { system, databases } = stage;
       const claimed = await stage.hold('order', 'due-claimed');
       const silent = await stage.hold('payment', 'before-take');
-      const orderId = await place(stage, aMug);
+      const orderId = await place(stage, aHurriedMug);
       const holder = async (): Promise<string | null> =>
         (
           await databases.read<{ owner: string | null }>(
