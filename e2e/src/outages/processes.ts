@@ -84,12 +84,16 @@ export function endingProcesses(stage: () => Stage): void {
     const told = await client.during({ rate: 10, seed: 42 }, async () => {
       await Promise.all([system.stopPostgres(), stopBroker()]);
       await Promise.all(services.map((service) => system.process(service).restart()));
+      const pids = services.map((service) => system.process(service).pid);
       await eventually(async () =>
         expect((await send(`${system.urls.order}/health/startup`)).status).toBe(503),
       );
       await system.startPostgres();
       await system.whenReady({ consumers: false });
       await startBroker();
+      await system.whenReady();
+      // They waited, and were not started again and again until both were there.
+      expect(services.map((service) => system.process(service).pid)).toEqual(pids);
     });
     // While they were restarted nobody listened.
     expect(told.except('accepted', 'refused', 'unknown', 'missing')).toEqual([]);
