@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { demandNode, install, main, runWithOwnNode } from './bootstrap.mjs';
 import { Problem } from './problem.mjs';
+import { testInfra } from './test/choice.mjs';
 
 const KINDS = ['unit', 'integration', 'e2e'];
 const HELP = `npm test                            build, lint, boundaries, format, types, unit, integration, e2e
@@ -12,7 +13,8 @@ npm run test:long                   all of it: 500 kills, two replicas, every cr
 npm test -- --help                  this
 
 Integration tests get a Postgres and a Kafka of their own, started once per run on free ports; e2e tests start whole
-systems. INFRA=embedded|docker|external as for npm start. The results lie under .faultline/test-results.`;
+systems. INFRA=embedded|docker|external as for npm start; TEST_INFRA=containers gives the integration tests containers
+instead (Testcontainers). The results lie under .faultline/test-results.`;
 
 await main(async () => {
   let values;
@@ -26,6 +28,8 @@ await main(async () => {
   if (values.help) return console.log(HELP);
   if (values.only !== undefined && !KINDS.includes(values.only))
     throw new Problem(`--only takes ${KINDS.join(', ')}, not ${values.only}.`);
+  // Now, not when the tests that need it come.
+  testInfra();
   demandNode();
   await install();
   return runWithOwnNode(join('test', 'stages.mjs'), values.only ? [values.only] : [], {

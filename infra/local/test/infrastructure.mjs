@@ -4,9 +4,16 @@ import { root } from '../root.mjs';
 import { startSystem } from '../system.mjs';
 import { removePostgres } from '../postgres.mjs';
 import { endLeftOver, isAlive, readPidFile } from '../processes.mjs';
+import { testInfra } from './choice.mjs';
+import { startContainers } from './containers.mjs';
 
-/** A Postgres and a Kafka for tests, in a folder of their own that goes with them. */
+/** A Postgres and a Kafka for tests: containers, or processes in a folder of their own that goes with them. */
 export async function testInfrastructure({ progress } = {}) {
+  const infra = testInfra();
+  if (infra === 'containers') {
+    const { postgresUrl, brokers, stop } = await startContainers();
+    return { env: { TEST_POSTGRES_URL: postgresUrl, TEST_KAFKA_BROKERS: brokers }, stop };
+  }
   const parent = join(root, '.faultline', 'tests');
   mkdirSync(parent, { recursive: true });
   await removeAbandoned(parent);
@@ -16,7 +23,7 @@ export async function testInfrastructure({ progress } = {}) {
       folder,
       services: [],
       ports: 'free',
-      infra: process.env.INFRA || undefined,
+      infra,
       progress,
     });
     return {
