@@ -4,12 +4,11 @@ const decisions = /^(order (approved|rejected|settled|undone)|saga (suspended|re
 
 /** What each span of a trace is called in the picture: its name, and what a reader asks of it next. */
 export function labelsOf(spans: readonly Span[]): (span: Span) => string {
-  const attempts = attemptsOf(spans);
+  const messageOf = messagesOf(spans);
   const ids = new Set(spans.map(({ spanId }) => spanId));
   return (span) =>
     [
-      span.name,
-      messageOf(span, attempts),
+      messageOf(span) ?? span.name,
       statusOf(span),
       ...span.events
         .filter(({ name }) => decisions.test(name))
@@ -26,13 +25,38 @@ export function labelsOf(spans: readonly Span[]): (span: Span) => string {
       .join(' ');
 }
 
-/** `reserve-stock`, `reserve-stock #2` for a repeated command, `(sent again)` for a message that was sent before. */
-function messageOf(span: Span, attempts: ReturnType<typeof attemptsOf>): string {
-  const type = typeOf(span);
-  if (type === null) return '';
-  const { attempt, again } = attempts(span);
-  const command = attributeOf(span, 'faultline.command') ?? type;
-  return `${command}${attempt > 1 ? ` #${attempt}` : ''}${again ? ' (sent again)' : ''}`;
+/**
+ * `send reserve-stock`, `process reserve-stock #2`, `send reserve-stock done` for a reply, `(sent again)` for a message
+ * that was sent before. What the message is says more than its topic, which is in the span's name.
+ */
+function messagesOf(spans: readonly Span[]): (span: Span) => string | null {
+  const attempts = attemptsOf(spans);
+  // Only who takes a message knows which command it answers.
+  const commands = new Map(
+    spans.flatMap((span): [string | null, string][] => {
+      const command = attributeOf(span, 'faultline.command');
+      return command === null ? [] : [[attributeOf(span, 'messaging.message.id'), command]];
+    }),
+  );
+  return (span) => {
+    const type = attributeOf(span, 'cloudevents.event_type');
+    if (type === null) return null;
+    const [verb, topic = ''] = span.name.split(' ');
+    const { attempt, again } = attempts(span);
+    const short = type.replace(/^faultline\.[a-z]+\./, '').replace(/\.v\d+$/, '');
+    const reply = /^command-(.*)$/.exec(short)?.[1];
+    const command = commands.get(attributeOf(span, 'messaging.message.id')) ?? 'command';
+    return [
+      verb,
+      reply === undefined ? short : command,
+      attempt > 1 ? `#${attempt}` : '',
+      reply ?? '',
+      topic.endsWith('.dlt') ? '(dead letter)' : '',
+      again ? '(sent again)' : '',
+    ]
+      .filter((part) => part !== '')
+      .join(' ');
+  };
 }
 
 function statusOf(span: Span): string {
@@ -40,6 +64,8 @@ function statusOf(span: Span): string {
     return attributeOf(span, 'http.response.status_code') ?? '';
   const inbox = attributeOf(span, 'faultline.inbox.outcome');
   const outcome = attributeOf(span, 'faultline.outcome');
+  // The reply's own name says it.
+  if (outcome === 'done') return inbox === 'applied' ? '' : (inbox ?? '');
   if (inbox === 'repeated') return '(repeated: no effect)';
   if (inbox === 'expired') return `${outcome ?? ''} (expired: no effect)`.trim();
   return outcome ?? (inbox === null || inbox === 'applied' ? '' : inbox);
@@ -56,12 +82,6 @@ function linksOf(span: Span, ids: ReadonlySet<string>): string[] {
     if (spanId === span.parentSpanId) return '⤺';
     return ids.has(spanId) ? `⤺ span ${spanId.slice(0, 8)}` : `⤺ trace ${traceId.slice(0, 8)}`;
   });
-}
-
-/** The kind of message without what is the same in all of them: `reserve-stock`. */
-function typeOf(span: Span): string | null {
-  const type = attributeOf(span, 'cloudevents.event_type');
-  return type === null ? null : type.replace(/^faultline\.[a-z]+\./, '').replace(/\.v\d+$/, '');
 }
 
 /**

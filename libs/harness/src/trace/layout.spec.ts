@@ -36,22 +36,23 @@ describe('the picture of a trace', () => {
       entry('order', 8, 'place-order', 'PENDING/NONE'),
     ];
     expect(drawn(retried, journal)).toEqual([
-      '        span                                           start     took',
-      'order   POST /orders 200                              0.0 ms   10.1 s  ██████≈█████████████████████',
-      'order   └ accept order                                2.0 ms   8.0 ms  ███   ┊',
-      'order     ├ send payment.commands authorize-payme…     12 ms   4.0 ms     ██ ┊',
-      'order     └ due-work saga                           10.010 s   5.0 ms        ┊█',
-      'order       └ send payment.commands authorize-pay…  10.016 s   4.0 ms        ┊ ██',
-      'payment       └ process payment.commands authoriz…  10.024 s    10 ms        ┊    ███',
-      'payment         └ send order.replies command-done…  10.036 s   4.0 ms        ┊        █',
-      'order             └ process order.replies authori…  10.045 s    15 ms        ┊          █████',
+      '        span                                              start     took',
+      'order   POST /orders 200                                 0.0 ms   10.1 s  █████≈███████████████████',
+      'order   └ accept order                                   2.0 ms   8.0 ms  ██   ┊',
+      'order     ├ send authorize-payment                        12 ms   4.0 ms     █ ┊',
+      'order     └ due-work saga                              10.010 s   5.0 ms       ┊█',
+      'order       └ send authorize-payment #2                10.016 s   4.0 ms       ┊ █',
+      'payment       └ process authorize-payment #2 DONE ⤺    10.024 s    10 ms       ┊   ███',
+      'payment         └ send authorize-payment #2 done       10.036 s   4.0 ms       ┊       █',
+      'order             └ process authorize-payment #2 don…  10.045 s    15 ms       ┊         ████',
       '',
-      '        journal                                        start     took',
-      'order   place-order → PENDING/NONE                    8.0 ms             ◆   ┊',
-      'payment authorize-payment #2 → DONE                 10.030 s                 ┊      ◆',
+      '        journal                                           start     took',
+      'order   place-order → PENDING/NONE                       8.0 ms             ◆  ┊',
+      'payment authorize-payment #2 → DONE                    10.030 s                ┊     ◆',
       '',
       '10.1 s from the first to the last instant.',
       '≈ 10.0 s from 16 ms on are folded: nothing begins or ends there.',
+      '⤺ linked to the span that sent it, or to what is named.',
     ]);
   });
 
@@ -59,12 +60,12 @@ describe('the picture of a trace', () => {
     expect(labels(retried)).toEqual([
       'POST /orders 200',
       '└ accept order',
-      '  ├ send payment.commands authorize-payment',
+      '  ├ send authorize-payment',
       '  └ due-work saga',
-      '    └ send payment.commands authorize-payment #2',
-      '      └ process payment.commands authorize-payment #2 DONE ⤺',
-      '        └ send order.replies command-done #2',
-      '          └ process order.replies authorize-payment #2 done → order approved ⤺',
+      '    └ send authorize-payment #2',
+      '      └ process authorize-payment #2 DONE ⤺',
+      '        └ send authorize-payment #2 done',
+      '          └ process authorize-payment #2 done → order approved ⤺',
     ]);
     // The order in which the spans of several processes are read says nothing.
     expect(labels([...retried].reverse())).toEqual(labels(retried));
@@ -75,10 +76,21 @@ describe('the picture of a trace', () => {
     const send = (id: string, of: string, from: number): Span =>
       aSpan(id, null, ['order', 'send payment.commands'], [from, from + 1], message(of, type));
     expect(labels([send('a', 'm1', 0), send('b', 'm1', 5), send('c', 'm2', 9)])).toEqual([
-      'send payment.commands authorize-payment',
-      'send payment.commands authorize-payment (sent again)',
-      'send payment.commands authorize-payment #2',
+      'send authorize-payment',
+      'send authorize-payment (sent again)',
+      'send authorize-payment #2',
     ]);
+  });
+
+  it('names a refusal once, and a dead letter as one', () => {
+    const refused = message('m', 'faultline.participant.command-refused.v1', {
+      'faultline.command': 'reserve-stock',
+      'faultline.outcome': 'OUT_OF_STOCK',
+      'faultline.inbox.outcome': 'applied',
+    });
+    expect(one(refused, 'process order.replies')).toBe('process reserve-stock refused OUT_OF_STOCK');
+    const letter = message('m', 'faultline.inventory.reserve-stock.v1');
+    expect(one(letter, 'send inventory.commands.dlt')).toBe('send reserve-stock (dead letter)');
   });
 
   it('says of a delivery whether it had an effect', () => {
@@ -113,10 +125,10 @@ describe('the picture of a trace', () => {
     expect(picture.rows.map(({ is, label }) => `${is}: ${label.trimEnd()}`)).toEqual([
       'span: POST /orders 200',
       'span: └ accept order',
-      'span:   └ send payment.commands authorize-payment',
-      'orphan: ? send payment.commands authorize-payment #2',
-      'span: └ process payment.commands authorize-payment #2 DONE ⤺',
-      'orphan: ? process order.replies authorize-payment #2 done → order approved ⤺',
+      'span:   └ send authorize-payment',
+      'orphan: ? send authorize-payment #2',
+      'span: └ process authorize-payment #2 DONE ⤺',
+      'orphan: ? process authorize-payment #2 done → order approved ⤺',
     ]);
     expect(drawn(rest).at(-1)).toMatch(/^\? 2 spans have parents that nobody kept/);
   });

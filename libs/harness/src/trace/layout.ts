@@ -114,7 +114,7 @@ function share(width: number, services: readonly string[], labels: readonly stri
   const service = Math.max(...services.map((name) => name.length)) + 1;
   const rest = Math.max(10, width - service - 2 * timeColumns);
   const longest = Math.max(...labels.map((label) => label.length)) + 1;
-  const label = Math.min(longest, Math.max(Math.floor(rest * 0.6), rest - mostBar));
+  const label = Math.min(longest, Math.max(Math.floor(rest * 0.65), rest - mostBar));
   const bar = Math.min(mostBar, rest - label);
   return bar < leastBar ? { service, label: Math.min(longest, rest), bar: 0 } : { service, label, bar };
 }
