@@ -23,6 +23,7 @@ import { orderMetrics } from './operations/metrics.js';
 import { OrderAudits } from './operations/order-audit.js';
 import { Acceptance, forgetExpiredKeys } from './orders/acceptance.js';
 import type { Order } from './orders/order.js';
+import { findOrders } from './orders/order.store.js';
 import { OrdersController } from './orders/orders.controller.js';
 import { OrderQueries } from './orders/orders.queries.js';
 import { PlacingOrders } from './orders/placing-orders.js';
@@ -123,7 +124,7 @@ function assemble(parts: Parts<OrderConfig>) {
     }),
   });
   const queries = new OrderQueries(prisma);
-  const watch = new OrderWatch((orderIds) => queries.findAll(orderIds));
+  const watch = new OrderWatch((orderIds) => findOrders(database, orderIds));
   const protocols = orderProtocols(uuidv7);
   const metrics = orderMetrics(database);
   const inventory = httpClient({ baseUrl: settings.INVENTORY_URL, name: 'inventory', timeoutMs: 2000 });

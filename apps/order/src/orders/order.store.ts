@@ -1,4 +1,4 @@
-import type { Part } from '@faultline/database';
+import { readTogether, type Database, type Part } from '@faultline/database';
 import type { PaymentMethod, Protocol, RejectionReason } from '@faultline/contracts';
 import { settlementOf, type Order, type OrderFacts, type OrderLine } from './order.js';
 
@@ -39,6 +39,12 @@ export function loadOrders(ids: readonly string[]): Part {
     text: `SELECT ${columns} FROM orders WHERE id = ANY($1::uuid[])`,
     values: [[...ids]],
   };
+}
+
+/** The orders as they stand, those that there are. By named SQL: what customers wait for is asked many times a second. */
+export async function findOrders(database: Database, ids: readonly string[]): Promise<Order[]> {
+  const [row] = await database.query<{ orders: OrderRow[] }>(readTogether([loadOrders(ids)]));
+  return (row?.orders ?? []).map(orderOf);
 }
 
 export function insertOrders(orders: readonly Order[]): Part {

@@ -155,14 +155,9 @@ export class OrdersController {
     };
     whenDraining(response, end);
     response.once('close', end);
-    const decided = this.watch.waitFor(order.orderId, isDecided, seconds * 1000, over.signal);
-    // It may have been decided between its commit and this watch. The order is accepted: a look that fails, or takes
-    // longer than the customer wants to wait, must not become the answer.
-    const already = this.queries.find(order.orderId).then(
-      (current) => (current && isDecided(current) ? current : decided),
-      () => decided,
-    );
-    return (await Promise.race([decided, already])) ?? order;
+    // Decided between its commit and this watch it is found by the next poll: a look at once, for each order, cost as
+    // much as its acceptance.
+    return (await this.watch.waitFor(order.orderId, isDecided, seconds * 1000, over.signal)) ?? order;
   }
 }
 

@@ -23,11 +23,6 @@ export class OrderQueries {
     return stored ? orderOf(rowOf(stored)) : null;
   }
 
-  async findAll(orderIds: readonly string[]): Promise<Order[]> {
-    const stored = await this.prisma.order.findMany({ where: { id: { in: [...orderIds] } } });
-    return stored.map((each) => orderOf(rowOf(each)));
-  }
-
   async list(filter: OrderFilter): Promise<{ items: OrderView[]; nextCursor: string | null }> {
     const stored = await this.prisma.order.findMany({
       where: {

@@ -2,19 +2,28 @@ import type { Order } from './order.js';
 
 type Listener = (order: Order) => void;
 
+/** Milliseconds between two polls. */
+export interface Rhythm {
+  readonly shortest: number;
+  readonly longest: number;
+}
+
 /**
  * Whoever waits for orders to move: `Prefer: wait` and the streams. Woken by a hint in the process that decided, or,
- * when another replica did, by one poll that all waiting share. Nothing is polled while nobody waits.
+ * when another replica did, by one poll that all waiting share: often while it ends anybody's wait, seldom while hints
+ * do. Nothing is polled while nobody waits.
  */
 export class OrderWatch {
   readonly #listeners = new Map<string, Set<Listener>>();
   #timer: NodeJS.Timeout | null = null;
+  #interval: number;
 
   constructor(
     private readonly load: (orderIds: readonly string[]) => Promise<readonly Order[]>,
-    /** Milliseconds between two polls. A hint is the rule and the poll the exception. */
-    private readonly interval = 250,
-  ) {}
+    private readonly rhythm: Rhythm = { shortest: 20, longest: 250 },
+  ) {
+    this.#interval = rhythm.longest;
+  }
 
   /** Tells the listeners in this process what a committed step has changed. */
   announce(orders: readonly Order[]): void {
@@ -70,7 +79,10 @@ export class OrderWatch {
         // A poll that fails is made up for by the next one.
         .then(
           (orders) => {
+            const waited = this.#listeners.size;
             this.announce(orders);
+            const { shortest, longest } = this.rhythm;
+            this.#interval = this.#listeners.size < waited ? shortest : Math.min(this.#interval * 2, longest);
           },
           () => undefined,
         )
@@ -78,7 +90,7 @@ export class OrderWatch {
           this.#timer = null;
           if (this.#listeners.size > 0) this.#schedule();
         });
-    }, this.interval);
+    }, this.#interval);
     // Who still waits when the process ends is answered by the stop, and not by the next poll.
     this.#timer.unref();
   }
