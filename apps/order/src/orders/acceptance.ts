@@ -13,7 +13,7 @@ import { outboxPart, type OutgoingMessage } from '@faultline/outbox';
 import type { OrderProtocol } from '../protocols/protocol.js';
 import { GroupCommit, type Outcome } from './group-commit.js';
 import type { Order } from './order.js';
-import { insertOrders, loadOrders, orderOf, type OrderRow } from './order.store.js';
+import { findOrders, insertOrders } from './order.store.js';
 import { orderFrom, type Placement } from './placement.js';
 
 export type Accepted =
@@ -48,7 +48,10 @@ export class Acceptance {
   readonly #commits: GroupCommit<Placement, Accepted>;
 
   constructor(private readonly options: AcceptanceOptions) {
-    this.#commits = new GroupCommit((placements) => this.#acceptTogether(placements), { atMost: 64 });
+    this.#commits = new GroupCommit((placements) => this.#acceptTogether(placements), {
+      atMost: 64,
+      linger: { above: 6, milliseconds: 3 },
+    });
   }
 
   /** Throws DatabaseUnavailable when nothing was accepted, OutcomeUnknown when only the same key can tell. */
@@ -65,12 +68,9 @@ export class Acceptance {
 
   async #replay(known: KnownKey, bodyHash: string): Promise<Accepted> {
     if (known.bodyHash !== bodyHash) return { conflict: true };
-    const [row] = await this.options.database.query<{ orders: OrderRow[] }>(
-      readTogether([loadOrders([known.orderId])]),
-    );
-    const order = row?.orders[0];
+    const [order] = await findOrders(this.options.database, [known.orderId]);
     if (!order) throw new Error(`key of order ${known.orderId} is bound and the order is missing`);
-    return { replayed: orderOf(order) };
+    return { replayed: order };
   }
 
   /** Each request gets its own outcome: what was committed in one round is not taken back by a failure in the next. */

@@ -19,6 +19,25 @@ describe('a group commit', () => {
     expect(groups).toEqual([[1], [2, 3]]);
   });
 
+  it('lingers when many wait, so that those who come meanwhile go with them, and not for a few', async () => {
+    const sizes: number[] = [];
+    const commits = new GroupCommit<number, number>(
+      async (items) => {
+        sizes.push(items.length);
+        return items.map((item) => ({ answer: item }));
+      },
+      { atMost: 64, linger: { above: 2, milliseconds: 20 } },
+    );
+    const few = [1, 2].map((item) => commits.add(item));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(sizes).toEqual([2]);
+    const many = [3, 4, 5].map((item) => commits.add(item));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    many.push(commits.add(6));
+    await Promise.all([...few, ...many]);
+    expect(sizes).toEqual([2, 4]);
+  });
+
   it('takes no more than its limit at once', async () => {
     const sizes: number[] = [];
     const commits = new GroupCommit<number, number>(

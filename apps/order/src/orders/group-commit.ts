@@ -7,6 +7,12 @@ interface Waiting<Item, Answer> {
   readonly reject: (error: unknown) => void;
 }
 
+export interface GroupCommitOptions {
+  readonly atMost: number;
+  /** When more than `above` wait already, so many milliseconds more: where many come, more are coming. */
+  readonly linger?: { readonly above: number; readonly milliseconds: number };
+}
+
 /**
  * Lets requests that arrive while a commit is under way share the next one: one at a time, at most `atMost` together.
  * A lone request does not wait. Source: group commit, as databases do for their log (DeWitt et al., 1984).
@@ -17,7 +23,7 @@ export class GroupCommit<Item, Answer> {
 
   constructor(
     private readonly commit: (items: readonly Item[]) => Promise<readonly Outcome<Answer>[]>,
-    private readonly options: { readonly atMost: number },
+    private readonly options: GroupCommitOptions,
   ) {}
 
   /** Resolves or rejects with what the commit that carried the item said of it. */
@@ -35,6 +41,7 @@ export class GroupCommit<Item, Answer> {
       setImmediate(resolve);
     });
     while (this.#queue.length > 0) {
+      await this.#linger();
       const group = this.#queue.splice(0, this.options.atMost);
       try {
         const outcomes = await this.commit(group.map((waiting) => waiting.item));
@@ -48,5 +55,13 @@ export class GroupCommit<Item, Answer> {
       }
     }
     this.#busy = false;
+  }
+
+  async #linger(): Promise<void> {
+    const { atMost, linger } = this.options;
+    if (!linger || this.#queue.length <= linger.above || this.#queue.length >= atMost) return;
+    await new Promise<void>((resolve) => {
+      setTimeout(resolve, linger.milliseconds);
+    });
   }
 }
