@@ -46,6 +46,15 @@ describe('a transaction', () => {
     expect(await ids()).toEqual([1, 2]);
   });
 
+  it('counts a write about no rows as none, whether it stands alone or beside others', async () => {
+    const nothing = { ...insert(), name: 'nothing' };
+    expect(await database.transaction((tx) => tx.write([insert(3), nothing]))).toEqual({
+      'thing-insert': 1,
+      nothing: 0,
+    });
+    expect(await database.write([nothing])).toEqual({ nothing: 0 });
+  });
+
   it('rolls back when the work throws, and throws the same error', async () => {
     const refusal = new Error('no');
     const work = database.transaction(async (tx) => {

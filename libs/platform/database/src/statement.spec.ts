@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { databaseClock, type Part, readTogether, writeTogether } from './statement.js';
+import { databaseClock, type Part, partsWithRows, readTogether, writeTogether } from './statement.js';
 
 const part = (name: string, text: string, ...values: unknown[]): Part => ({ name, text, values });
 
@@ -26,6 +26,13 @@ describe('parts that travel as one statement', () => {
   it('counts the rows of each write under its name', () => {
     const { text } = writeTogether([part('counted', 'DELETE FROM a RETURNING 1')]);
     expect(text).toContain('(SELECT count(*) FROM "counted")::int AS "counted"');
+  });
+
+  it('leaves out the writes that are about no rows', () => {
+    const rows = part('some', 'INSERT', 'consumer', ['a'], [null]);
+    const none = part('none', 'INSERT', 'consumer', [], []);
+    const always = part('always', 'DELETE', 24);
+    expect(partsWithRows([none, rows, always, none])).toEqual([rows, always]);
   });
 
   it('answers the rows of each read as an array, empty when there are none', () => {

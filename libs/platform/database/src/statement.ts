@@ -1,6 +1,7 @@
 /**
  * A piece of SQL with its values. Parameters are written $1…$n from the piece's own point of view,
- * so that pieces written in different rooms can travel to the database together.
+ * so that pieces written in different rooms can travel to the database together. Arrays among the values are the rows
+ * that a write is about: a write whose arrays are all empty is not sent.
  */
 export interface Part {
   readonly name: string;
@@ -31,6 +32,17 @@ const reads = new Map<string, Composed>();
  */
 export function writeTogether(parts: readonly Part[]): Statement {
   return compose(writes, 'w', parts, (name) => `(SELECT count(*) FROM "${name}")::int AS "${name}"`);
+}
+
+/**
+ * The parts that have rows to write. Most steps leave half of what they could write alone (no dead letter, nothing to
+ * schedule), and an empty part costs as much to bind, start and count as a full one.
+ */
+export function partsWithRows(parts: readonly Part[]): Part[] {
+  return parts.filter(({ values }) => {
+    const arrays = values.filter((value) => Array.isArray(value));
+    return arrays.length === 0 || arrays.some((rows) => rows.length > 0);
+  });
 }
 
 /**
