@@ -2,7 +2,7 @@
 import { get } from 'node:http';
 
 const request = get(
-  { host: '127.0.0.1', port: process.env.PORT, path: '/health/ready', timeout: 2500 },
+  { host: '127.0.0.1', port: process.env.PORT, path: '/health/ready', agent: false, timeout: 2500 },
   (response) => {
     process.exitCode = response.statusCode === 200 ? 0 : 1;
     response.pipe(process.stdout);
