@@ -4,18 +4,16 @@ import { SERVICES, type System } from '../system.js';
 import { agreement, perOrder } from './agreement.js';
 import { answers } from './answers.js';
 import { type Books, deadLetters, readBooks } from './books.js';
-import { consumers } from './consumers.js';
-import { type Consumption, handled, outcomes, unwanted } from './consumption.js';
-import { charges, exactlyOnce, once } from './effects.js';
-import { dueWork, leases, sagas } from './fences.js';
+import { unwanted } from './consumption.js';
+import { charges, once } from './effects.js';
 import { ledger, money } from './money.js';
-import { announcements, arrivalOrder, type Outbox, publication } from './publication.js';
 import { untilAllIsConsumed, untilServicesAreQuiet } from './quiet.js';
 import { reservations, stock } from './stock.js';
 import { readTables, type Tables } from './tables.js';
-import { type Outage, termination, transitions } from './termination.js';
+import { type Outage, termination } from './termination.js';
 import { timelines } from './timelines.js';
 import { type Check, findingsOf, type Verdict, verdictsOf } from './verdict.js';
+import { watchedInvariants } from './watched.js';
 
 export interface AuditOptions {
   /** Milliseconds until nothing is PENDING or SETTLING any more. */
@@ -107,58 +105,5 @@ function tablesInvariants(books: Books, tables: Tables): Check[] {
     perOrder(books, tables),
     ...SERVICES.map((service) => once(service, tables.journal[service])),
     charges(tables.ledger),
-  ];
-}
-
-async function watchedInvariants(
-  { recording, tap }: Observation,
-  tables: Tables,
-  { listed }: Books,
-): Promise<Check[]> {
-  const tapped = tap.records();
-  const outboxes: (Outbox & { readonly leases: Check; readonly dueWork: Check })[] = [];
-  for (const service of SERVICES) {
-    const removed = await recording.removed(service);
-    outboxes.push({
-      service,
-      written: await recording.written(service),
-      removed: new Set(removed.flatMap(({ before }) => before?.seq ?? [])),
-      deadLetters: tables.deadLetters[service],
-      leases: leases(service, await recording.leases(service), removed),
-      dueWork: dueWork(service, await recording.dueWork(service), tables.journal[service]),
-    });
-  }
-  const consumptions = await Promise.all(
-    consumers.map(async (consumer): Promise<Consumption> => ({
-      consumer,
-      tapped: tapped.filter(({ topic }) => consumer.topics.includes(topic)),
-      inbox: tables.inbox[consumer.service],
-      committed: await tap.positions(consumer.name, consumer.topics),
-      deadLetters: tables.deadLetters[consumer.service],
-    })),
-  );
-  const handlings = await Promise.all(
-    consumptions.map(async (consumption) => ({
-      ...consumption,
-      inboxChanges: await recording.inbox(consumption.consumer.service),
-      journal: tables.journal[consumption.consumer.service],
-      written: outboxes.find(({ service }) => service === consumption.consumer.service)?.written ?? [],
-    })),
-  );
-  return [
-    transitions(await recording.orders()),
-    publication(outboxes, tapped),
-    announcements(listed, tapped),
-    arrivalOrder(outboxes, tapped),
-    ...handlings.map(exactlyOnce),
-    handled(consumptions),
-    outcomes(consumptions),
-    {
-      invariant: 'D',
-      looked: {},
-      rows: unwanted(SERVICES.flatMap((service) => tables.deadLetters[service])),
-    },
-    ...outboxes.flatMap((outbox) => [outbox.leases, outbox.dueWork]),
-    sagas(await recording.sagas()),
   ];
 }

@@ -45,6 +45,11 @@ describe('L', () => {
     expect(handled([consumption({ inbox: [], committed: committed(null) })]).rows).toEqual([]);
   });
 
+  it('is not content with what another consumer of the same database handled', () => {
+    const theirs = { ...row('a'), consumer: 'another' };
+    expect(handled([consumption({ inbox: [theirs, row('b')] })]).rows).toHaveLength(1);
+  });
+
   it('is broken by an offset beyond the end of its topic', () => {
     expect(handled([consumption({ committed: committed(3) })]).rows).toEqual([
       'order committed 3 in order.replies/0, which ends at 2',

@@ -26,7 +26,8 @@ export function handled(consumptions: readonly Consumption[]): Check {
   const rows = new Rows();
   let below = 0;
   for (const { consumer, tapped, inbox, committed } of consumptions) {
-    const known = new Set(inbox.map(({ messageId }) => messageId));
+    const own = inbox.filter((row) => row.consumer === consumer.name);
+    const known = new Set(own.map(({ messageId }) => messageId));
     const reached = new Map(committed.map((each) => [`${each.topic}/${each.partition}`, each]));
     for (const { topic, partition, end, committed: offset } of committed) {
       rows.expect(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { InboxRow } from '../recording.js';
+import type { InboxRow } from '../recorded-rows.js';
 import { charges, exactlyOnce, type Handling, once } from './effects.js';
 import { change, recordOf, written } from './evidence.spec-data.js';
 

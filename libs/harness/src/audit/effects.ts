@@ -1,5 +1,5 @@
 import { commandDeadLettered } from '@faultline/contracts';
-import type { GuardedChange, InboxRow, WrittenRow } from '../recording.js';
+import type { GuardedChange, InboxRow, WrittenRow } from '../recorded-rows.js';
 import type { TappedRecord } from '../tap.js';
 import { inboxIdOf } from './consumption.js';
 import type { KnownConsumer } from './consumers.js';
@@ -51,7 +51,8 @@ export interface Handling {
 export function exactlyOnce(handling: Handling): Check {
   const { consumer, tapped, inbox, journal, written } = handling;
   const rows = new Rows();
-  const outcomes = new Map(inbox.map((row) => [row.messageId, row.outcome]));
+  const own = inbox.filter((row) => row.consumer === consumer.name);
+  const outcomes = new Map(own.map((row) => [row.messageId, row.outcome]));
   const effects = Map.groupBy(journal.filter(isEffect), ({ messageId }) => messageId);
   const replies = Map.groupBy(
     // That a command was dead-lettered is told, too, and is no answer: a redrive may still give it one.
@@ -87,7 +88,8 @@ export function exactlyOnce(handling: Handling): Check {
 /** An outcome is for ever: only a redrive opens one again, and only that of a dead letter. */
 function forgotten({ consumer, inboxChanges }: Handling): string[] {
   return inboxChanges.flatMap(({ op, before, after }) => {
-    if (!before || (op === 'DELETE' && before.outcome === 'dead-lettered')) return [];
+    if (before?.consumer !== consumer.name) return [];
+    if (op === 'DELETE' && before.outcome === 'dead-lettered') return [];
     return [
       `${consumer.name}: ${before.messageId} was ${before.outcome} and ${after ? `became ${after.outcome}` : 'was forgotten'}`,
     ];

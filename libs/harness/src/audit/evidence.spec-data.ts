@@ -1,4 +1,4 @@
-import type { GuardedChange, WrittenRow } from '../recording.js';
+import type { GuardedChange, WrittenRow } from '../recorded-rows.js';
 import type { TappedRecord } from '../tap.js';
 
 /** An outbox row as it was recorded; a reply of inventory unless told otherwise. */

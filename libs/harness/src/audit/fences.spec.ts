@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { DueRow, Lease, RemovedRow, SagaRow } from '../recording.js';
+import type { DueRow, Lease, RemovedRow, SagaRow } from '../recorded-rows.js';
 import { change } from './evidence.spec-data.js';
 import { dueWork, leases, sagas } from './fences.js';
 

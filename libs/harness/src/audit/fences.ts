@@ -1,4 +1,4 @@
-import type { DueRow, GuardedChange, Lease, RemovedRow, SagaRow } from '../recording.js';
+import type { DueRow, GuardedChange, Lease, RemovedRow, SagaRow } from '../recorded-rows.js';
 import type { JournalRow } from './tables.js';
 import { type Check, Rows } from './verdict.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { OrderView } from '@faultline/contracts';
-import type { WrittenRow } from '../recording.js';
+import type { WrittenRow } from '../recorded-rows.js';
 import { recordOf, written } from './evidence.spec-data.js';
 import { announcements, arrivalOrder, type Outbox, publication } from './publication.js';
 

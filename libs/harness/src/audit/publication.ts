@@ -1,5 +1,5 @@
 import type { OrderView } from '@faultline/contracts';
-import type { WrittenRow } from '../recording.js';
+import type { WrittenRow } from '../recorded-rows.js';
 import type { ServiceName } from '../system.js';
 import type { TappedRecord } from '../tap.js';
 import type { DeadLetter } from './tables.js';

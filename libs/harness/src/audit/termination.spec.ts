@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { OrderAudit, OrderView } from '@faultline/contracts';
-import type { OrderRow } from '../recording.js';
+import type { OrderRow } from '../recorded-rows.js';
 import { change } from './evidence.spec-data.js';
 import { termination, transitions, upBetween } from './termination.js';
 

@@ -1,5 +1,5 @@
 import type { OrderAudit, OrderView } from '@faultline/contracts';
-import type { GuardedChange, OrderRow } from '../recording.js';
+import type { GuardedChange, OrderRow } from '../recorded-rows.js';
 import { type Check, Rows } from './verdict.js';
 
 /** A time during which not all services were up, in epoch milliseconds. */
