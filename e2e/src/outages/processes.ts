@@ -34,9 +34,9 @@ export function endingProcesses(stage: () => Stage): void {
           .finally(() => under.delete(asked));
         under.add(asked);
       };
-      const timer = setInterval(begin, 10);
+      const timer = setInterval(begin, 20);
       try {
-        await forAWhile(1000);
+        await forAWhile(1500);
         const { exited } = process;
         const at = performance.now();
         expect(process.kill('SIGTERM')).toBe(true);
@@ -85,8 +85,9 @@ export function endingProcesses(stage: () => Stage): void {
       await Promise.all([system.stopPostgres(), stopBroker()]);
       await Promise.all(services.map((service) => system.process(service).restart()));
       const pids = services.map((service) => system.process(service).pid);
-      await eventually(async () =>
-        expect((await send(`${system.urls.order}/health/startup`)).status).toBe(503),
+      await eventually(
+        async () => expect((await send(`${system.urls.order}/health/startup`)).status).toBe(503),
+        { within: 30_000 },
       );
       await system.startPostgres();
       await system.whenReady({ consumers: false });
