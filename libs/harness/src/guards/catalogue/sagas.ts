@@ -154,8 +154,8 @@ export const sagaGuards: readonly Guard[] = [
       await system.process('order-2').stop({ signal: 'SIGKILL' });
       await claimed.open();
       system.thaw('order');
-      await silent.open();
       await becomes(stage, orderId, 'REJECTED');
+      await silent.open();
     },
   },
 ];
