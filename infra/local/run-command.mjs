@@ -21,7 +21,9 @@ await main(async () => {
   if (!command) throw new Problem(`There is no command ${name}: ${Object.keys(COMMANDS).join(', ')}.`);
   followStarter(() => process.kill(process.pid, 'SIGTERM'));
   const asksForHelp = args.includes('--help') || args.includes('-h');
-  await createProgress({ quiet: asksForHelp }).step('Build', (say) =>
+  // What another program reads must be nothing but the answer.
+  const quiet = asksForHelp || args.includes('--json');
+  await createProgress({ quiet }).step('Build', (say) =>
     build([command.project, ...(asksForHelp ? [] : ['order', 'inventory', 'payment'])], { say }),
   );
   const { run } = await import(pathToFileURL(join(root, command.module)).href);
