@@ -23,7 +23,7 @@ Settings (environment):
   INFRA=docker     as containers (the default where there is neither, but Docker)
   INFRA=external   yours: POSTGRES_URL=postgres://user:password@host:port KAFKA_BROKERS=host:port
                    (Postgres needs max_prepared_transactions > 0)
-  OTEL_EXPORTER_OTLP_ENDPOINT    where traces go; unset, they go nowhere
+  OTEL_EXPORTER_OTLP_ENDPOINT    where traces go, beside the files that npm run trace reads
   FAULTLINE_FOLDER               where data, logs and pid files live; .faultline
 Linux and macOS; on Windows inside WSL2. Node 20 or newer.`;
 
