@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeEach, expect, it } from '@jest/globals';
-import { eventually } from '@faultline/testing';
 import pg from 'pg';
 import { type HeldName, holdName, NameTaken } from './held-name.js';
 
@@ -22,6 +21,17 @@ const take = async (
   const taken = await holdName({ url, name, within, onLost });
   held.push(taken);
   return taken;
+};
+// The one of @faultline/testing needs this package built.
+const eventually = async (assertion: () => void | Promise<void>): Promise<void> => {
+  for (const until = performance.now() + 10_000; ; await new Promise((resolve) => setTimeout(resolve, 20))) {
+    try {
+      await assertion();
+      return;
+    } catch (error) {
+      if (performance.now() > until) throw error;
+    }
+  }
 };
 const lock = `hashtextextended('faultline-name/' || $1, 0)`;
 /** The server's side of whoever holds the name. */

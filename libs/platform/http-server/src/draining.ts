@@ -41,6 +41,7 @@ export class Draining {
   async drain(server: Server, { idleFor = 300, atMost = 5000 }: DrainOptions = {}): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
+    const until = performance.now() + atMost;
     for (const response of this.#open) this.#tell(response);
     await acceptWaiting(server);
     const closed = new Promise<void>((resolve) => {
@@ -48,7 +49,7 @@ export class Draining {
     });
     // Again and again: a connection that was answered before it could be told becomes idle later.
     const idle = setInterval(() => server.closeIdleConnections(), idleFor);
-    const all = setTimeout(() => server.closeAllConnections(), atMost);
+    const all = setTimeout(() => server.closeAllConnections(), until - performance.now());
     await closed;
     clearInterval(idle);
     clearTimeout(all);

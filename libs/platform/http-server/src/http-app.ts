@@ -29,8 +29,8 @@ export interface HttpAppOptions {
 export interface HttpApp {
   readonly app: NestExpressApplication;
   readonly url: string;
-  /** Takes no new connection, answers what was received, at most 5 seconds; then cuts what is left and destroys the module. */
-  close(): Promise<void>;
+  /** Takes no new connection and answers what was received; after `atMost` ms (5000) cuts what is left. Then destroys the module. */
+  close(atMost?: number): Promise<void>;
 }
 
 /**
@@ -78,8 +78,8 @@ export async function createHttpApp(module: DynamicModule | Type, options: HttpA
   return {
     app,
     url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
-    async close() {
-      await draining.drain(server);
+    async close(atMost) {
+      await draining.drain(server, { ...(atMost !== undefined && { atMost }) });
       await app.close();
     },
   };

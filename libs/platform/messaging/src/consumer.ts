@@ -33,8 +33,8 @@ export interface ConsumerStatus {
 
 export interface RunningConsumer {
   status(): ConsumerStatus;
-  /** Lets the batch under way finish, commits its offsets and leaves. At most a few seconds. Never throws. */
-  stop(): Promise<void>;
+  /** Lets the batch under way finish, commits its offsets and leaves, in `within` ms (5000) at most. Never throws. */
+  stop(within?: number): Promise<void>;
 }
 
 /** Milliseconds. */
@@ -96,16 +96,16 @@ class GroupConsumer implements RunningConsumer {
     };
   }
 
-  stop(): Promise<void> {
-    this.#stopped ??= this.#stop();
+  stop(within = 5000): Promise<void> {
+    this.#stopped ??= this.#stop(within);
     return this.#stopped;
   }
 
-  async #stop(): Promise<void> {
+  async #stop(within: number): Promise<void> {
     this.#stopping.abort();
     for (const timer of this.#timers) clearInterval(timer);
-    await this.#membership?.end();
-    await Promise.all([atMost(500, this.#changing), this.#ends.close()]);
+    await this.#membership?.end(within * 0.9);
+    await Promise.all([atMost(within * 0.1, this.#changing), atMost(within * 0.1, this.#ends.close())]);
   }
 
   async #begin(): Promise<void> {

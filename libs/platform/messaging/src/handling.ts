@@ -28,7 +28,7 @@ export interface Handling {
 
 const shortestWait = 50;
 const longestWait = 1000;
-// kafkajs sends at most every heartbeatInterval (3 s) whatever it is told: the longest silence is 4 s of a session's 10.
+// kafkajs sends at most every heartbeatInterval (1 s) whatever it is told: the longest silence is 2 s of a session's 10.
 const beatEvery = 1000;
 
 /**

@@ -12,6 +12,7 @@ import { Relay } from '@faultline/outbox';
 import type { Database } from '@faultline/database';
 import type { Log } from '@faultline/telemetry';
 import { pause } from './pause.js';
+import { StopBudget } from './stop-budget.js';
 
 export interface TopicSpec {
   readonly topic: string;
@@ -76,19 +77,24 @@ export class BrokerSide {
     );
   }
 
-  /** Consumers first, so that what they have committed is still relayed. */
-  async stopConsuming(): Promise<void> {
+  /** Consumers first, so that what they have committed is still relayed. In `within` milliseconds at most. */
+  async stopConsuming(within = 4000): Promise<void> {
+    const budget = new StopBudget(within);
     this.#stopping.abort();
     // An attempt to reach an absent broker may take longer than a stop is allowed to.
-    await Promise.race([this.#loop, new Promise((resolve) => setTimeout(resolve, 1500).unref())]);
-    await Promise.all([...(this.#running?.consumers.values() ?? [])].map((consumer) => consumer.stop()));
+    await budget.step('broker', Promise.resolve(this.#loop), within * 0.6);
+    const consumers = [...(this.#running?.consumers.values() ?? [])];
+    await Promise.all(consumers.map((consumer) => consumer.stop(budget.left())));
   }
 
-  async stop(): Promise<void> {
-    await this.stopConsuming();
-    await this.#running?.relay.stop();
-    await this.#running?.producer.close();
+  /** In `within` milliseconds at most, and in as many again when the consumers still run. */
+  async stop(within = 4000): Promise<void> {
+    await this.stopConsuming(within);
+    const budget = new StopBudget(within);
+    const running = this.#running;
     this.#running = undefined;
+    await running?.relay.stop(budget.left(within * 0.2));
+    await budget.step('producer', running?.producer.close() ?? Promise.resolve());
   }
 
   async #run(): Promise<void> {

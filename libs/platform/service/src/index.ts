@@ -1,13 +1,6 @@
 export { onlyOnce, type Keyed, type Once } from './idempotency.js';
 export { answer, type Answered, deadLetterAnswers, type Verdict } from './participant.js';
+export { runService } from './run-service.js';
 export { BadSettings, isLoopback, readSettings, serviceSettings, type ServiceSettings } from './settings.js';
-export {
-  type Parts,
-  type Running,
-  runService,
-  type Service,
-  startService,
-  topicSpecs,
-  type Worker,
-} from './service.js';
+export { type Parts, type Running, type Service, startService, topicSpecs, type Worker } from './service.js';
 export { BrokerSide, type Consumption, type TopicSpec } from './broker.js';

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { deadLetterTopic, partitionsOf, topics } from '@faultline/contracts';
-import { type Database, migrate, openDatabase } from '@faultline/database';
+import { type Database, type HeldName, holdName, migrate, openDatabase } from '@faultline/database';
 import { type Check, HealthModule } from '@faultline/health';
 import { createHttpApp } from '@faultline/http-server';
 import { OperationsModule } from '@faultline/operations';
@@ -9,8 +9,9 @@ import type { DynamicModule } from '@nestjs/common';
 import { BrokerSide, type Consumption, type TopicSpec } from './broker.js';
 import { Housekeeping } from './housekeeping.js';
 import { serviceMetrics } from './metrics.js';
-import { pause } from './pause.js';
-import { BadSettings, type ServiceSettings } from './settings.js';
+import type { ServiceSettings } from './settings.js';
+import { StopBudget } from './stop-budget.js';
+import { messageOf, untilDatabaseTakes, type Waiting } from './until-database-takes.js';
 
 /** What a service's own pieces are given. */
 export interface Parts<Config extends ServiceSettings = ServiceSettings> {
@@ -39,7 +40,10 @@ export interface Service<Config extends ServiceSettings = ServiceSettings> {
   readonly migrations: URL;
   readonly module: (parts: Parts<Config>) => DynamicModule;
   readonly consumers?: (parts: Parts<Config>) => readonly Consumption[];
-  /** Runs when the database is migrated, before the service calls itself started: its demo data, for one. */
+  /**
+   * Runs when the database is migrated, before the service calls itself started: its demo data, for one. It runs again
+   * when the database was lost in the middle of it, and in every replica.
+   */
   readonly prepare?: (parts: Parts<Config>) => Promise<void>;
   readonly workers?: (parts: Parts<Config>) => readonly Worker[];
   readonly ready?: (parts: Parts<Config>) => readonly Check[];
@@ -50,9 +54,12 @@ export interface Service<Config extends ServiceSettings = ServiceSettings> {
 export interface Running<Config extends ServiceSettings = ServiceSettings> {
   readonly url: string;
   readonly parts: Parts<Config>;
-  /** Resolves once the database is reachable and migrated. */
+  /** Resolves once the database is reachable and migrated. Rejects when the process cannot go on. */
   readonly started: Promise<void>;
-  stop(): Promise<void>;
+  /** Rejects with NameTaken when another process took this one's name while the database was away; never resolves. */
+  readonly displaced: Promise<never>;
+  /** In `within` milliseconds (4000) at most. Answers which steps were not finished in that time. */
+  stop(within?: number): Promise<readonly string[]>;
 }
 
 /** Every topic of the contracts, and where its dead letters go. */
@@ -60,10 +67,16 @@ export const topicSpecs: readonly TopicSpec[] = Object.keys(topics).flatMap((top
   [topic, deadLetterTopic(topic)].map((name) => ({ topic: name, partitions: partitionsOf(name) })),
 );
 
+/** Less than the 4.5 s that the local supervisor leaves a service before it kills it, and the 10 s of a container. */
+const stopWithin = 4000;
+/** Of that, what is kept for the steps after the requests, after the consumers, the workers and the relay. */
+const keep = { requests: 2600, consumers: 1200, workers: 1000, relay: 300 };
+
 /**
  * Starts a service in this process: HTTP at once, then the database (waited for and migrated), then what needs the
- * broker, in the background. Throws BadSettings, and whatever keeps the port from opening. `stop` finishes what is
- * under way: requests, batches, workers, then the relay, then the connections.
+ * broker, in the background. Throws BadSettings, and whatever keeps the port from opening. Two living processes cannot
+ * have the same INSTANCE: the younger one's `started` rejects. `stop` finishes what is under way: requests, batches,
+ * workers, then the relay, then the connections.
  */
 export async function startService<Config extends ServiceSettings>(
   service: Service<Config>,
@@ -78,6 +91,10 @@ export async function startService<Config extends ServiceSettings>(
   let migrated: true | string = 'not migrated yet';
   let broker: BrokerSide | undefined;
   let workers: readonly Worker[] = [];
+  let name: HeldName | undefined;
+  const { promise: displaced, reject: onLost } = Promise.withResolvers<never>();
+  // Whoever does not listen to it is not ended by it.
+  displaced.catch(() => undefined);
 
   const parts: Parts<Config> = {
     config,
@@ -142,15 +159,16 @@ export async function startService<Config extends ServiceSettings>(
   );
 
   const started = (async () => {
-    await waitForDatabase(
-      config.DATABASE_URL,
-      service.migrations,
-      log,
-      stopping.signal,
-      (why) => (migrated = why),
-    );
+    const waiting: Waiting = { log, signal: stopping.signal, tell: (why) => (migrated = why) };
+    await untilDatabaseTakes(waiting, async () => {
+      const applied = await migrate(config.DATABASE_URL, fileURLToPath(service.migrations));
+      if (applied.length > 0) log.info({ applied }, 'database migrated');
+    });
+    await untilDatabaseTakes(waiting, async () => {
+      name = await holdName({ url: config.DATABASE_URL, name: instance, onLost });
+    });
+    await untilDatabaseTakes(waiting, async () => service.prepare?.(parts));
     if (stopping.signal.aborted) return;
-    await service.prepare?.(parts);
     migrated = true;
     broker = new BrokerSide({
       brokers: config.KAFKA_BROKERS,
@@ -173,97 +191,30 @@ export async function startService<Config extends ServiceSettings>(
     url: http.url,
     parts,
     started,
-    async stop() {
+    displaced,
+    async stop(within = stopWithin) {
+      const budget = new StopBudget(within);
+      const kept = (milliseconds: number): number => (milliseconds * within) / stopWithin;
       stopping.abort();
-      await http.close();
-      await started.catch(() => undefined);
-      await broker?.stopConsuming();
-      await Promise.all(workers.map((worker) => worker.stop()));
-      await broker?.stop();
-      await database.close();
-      await telemetry.shutdown();
+      const answered = budget.left(kept(keep.requests));
+      await budget.step('requests', http.close(answered), kept(keep.requests) * 0.9);
+      await budget.step('start', started, kept(keep.consumers));
+      await budget.step(
+        'consumers',
+        broker?.stopConsuming(budget.left(kept(keep.consumers))) ?? done,
+        kept(keep.workers),
+      );
+      await budget.step('workers', Promise.all(workers.map((worker) => worker.stop())), kept(keep.workers));
+      await budget.step('relay', broker?.stop(budget.left(kept(keep.relay))) ?? done, kept(keep.relay));
+      await Promise.all([
+        budget.step('name', name?.release() ?? done),
+        budget.step('database', database.close()),
+        budget.step('telemetry', telemetry.shutdown()),
+      ]);
+      if (budget.cut.length > 0) log.warn({ unfinished: budget.cut }, 'stopped, not everything was finished');
+      return budget.cut;
     },
   };
 }
 
-/**
- * A service as a process: ends with 1 and one clear sentence when its settings are bad, with 0 on SIGTERM or SIGINT
- * when everything under way was finished, with 1 when that took longer than 8 seconds.
- */
-export async function runService<Config extends ServiceSettings>(service: Service<Config>): Promise<void> {
-  let running: Running<Config>;
-  try {
-    running = await startService(service);
-  } catch (error) {
-    const sentence =
-      error instanceof BadSettings ? `${service.name} cannot start: ${error.message}` : undefined;
-    process.stderr.write(
-      `${sentence ?? `${service.name} cannot start: ${error instanceof Error ? error.stack : String(error)}`}\n`,
-    );
-    process.exit(1);
-  }
-  const { log } = running.parts;
-  let stopping = false;
-  const stop = (signal: string): void => {
-    if (stopping) return;
-    stopping = true;
-    log.info({ signal }, 'stopping');
-    setTimeout(() => {
-      log.error('not stopped after 8 s: ending anyway');
-      process.exit(1);
-    }, 8000).unref();
-    running.stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        log.error({ err: error }, 'stopping failed');
-        process.exit(1);
-      },
-    );
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  running.started.then(
-    () => {
-      if (!stopping) log.info({ url: running.url }, 'started');
-    },
-    (error: unknown) => {
-      log.fatal({ err: error }, 'cannot go on');
-      process.exit(1);
-    },
-  );
-}
-
-async function waitForDatabase(
-  url: string,
-  migrations: URL,
-  log: Log,
-  signal: AbortSignal,
-  tell: (why: string) => void,
-): Promise<void> {
-  let wait = 100;
-  while (!signal.aborted) {
-    try {
-      const applied = await migrate(url, fileURLToPath(migrations));
-      if (applied.length > 0) log.info({ applied }, 'database migrated');
-      return;
-    } catch (error) {
-      // The server answered, and the migration is what it refused, or a file is: waiting will not mend it.
-      if (!mayPass(error)) throw error;
-      tell(messageOf(error));
-      log.warn({ because: messageOf(error), retryInMs: wait }, 'database unavailable');
-      await pause(wait, signal);
-      wait = Math.min(wait * 2, 2000);
-    }
-  }
-}
-
-function mayPass(error: unknown): boolean {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (typeof code !== 'string') return error instanceof Error && /terminated|timeout/i.test(error.message);
-  return /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENOTFOUND|EAI_AGAIN|08|57|53)/.test(code);
-}
-
-function messageOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
-}
+const done = Promise.resolve();

@@ -31,7 +31,7 @@ const longestPoll = 250;
 const longestBackoff = 1000;
 const vacuumEvery = 5000;
 const drainFor = 1000;
-const stopWithin = 3000;
+const leaveWithin = 300;
 
 /**
  * Carries committed outbox rows to the broker, at least once and each order's in their order: claim the partitions by
@@ -48,6 +48,7 @@ export class Relay {
   #loops: Promise<unknown> | undefined;
   #underWay: Promise<unknown> = Promise.resolve();
   #stopping = false;
+  #drainUntil = Infinity;
   #published = 0;
   #failing: string | null = null;
   #vacuumed = { at: -Infinity, published: 0 };
@@ -63,18 +64,20 @@ export class Relay {
     this.#loops ??= Promise.all([this.#claim(), this.#publish()]);
   }
 
-  /** Publishes what waits for up to a second more, then gives the leases back. */
-  async stop(): Promise<void> {
+  /** Publishes what waits for up to a second more, then gives the leases back; in `within` milliseconds at most. */
+  async stop(within = 3300): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    this.#drainUntil = performance.now() + Math.min(drainFor, within / 2);
     this.#claiming.end();
     this.#publishing.end();
     this.#retrying.end();
     // A frozen broker may hold a send for longer than a process has to end: what it does to the row is known to nobody.
-    await atMost(stopWithin, Promise.all([this.#loops, this.#vacuum]));
-    await this.#leases.leave().catch((error: unknown) => {
+    await atMost(Math.max(0, within - leaveWithin), Promise.all([this.#loops, this.#vacuum]));
+    const left = this.#leases.leave().catch((error: unknown) => {
       this.#o.log?.warn({ err: error }, 'relay leases could not be given back');
     });
+    await atMost(leaveWithin, left);
   }
 
   /** Something was committed to the outbox by this process: look now. Cheap. */
@@ -118,12 +121,9 @@ export class Relay {
   async #publish(): Promise<void> {
     let poll = shortestPoll;
     let backoff = 50;
-    let stopBy: number | undefined;
     for (;;) {
-      if (this.#stopping) {
-        stopBy ??= performance.now() + drainFor;
-        if (performance.now() > stopBy) return;
-      }
+      const stopping = this.#stopping;
+      if (performance.now() > this.#drainUntil) return;
       try {
         const round = this.#round();
         this.#underWay = round.catch(() => undefined);
@@ -134,7 +134,7 @@ export class Relay {
           poll = shortestPoll;
           this.#vacuumNowAndThen();
           if (found >= fullRound) continue;
-        } else if (stopBy !== undefined) return;
+        } else if (stopping) return;
         await this.#publishing.wait(poll);
         poll = Math.min(longestPoll, poll * 1.5);
       } catch (error) {
