@@ -8,7 +8,7 @@ import {
   startConsumer,
 } from '@faultline/messaging';
 import { type ConsumerOptions } from '@faultline/messaging';
-import { Relay } from '@faultline/outbox';
+import { Relay, type RelayStatus } from '@faultline/outbox';
 import type { Database } from '@faultline/database';
 import type { Log } from '@faultline/telemetry';
 import { pause } from './pause.js';
@@ -69,6 +69,11 @@ export class BrokerSide {
 
   state(): State {
     return this.#state;
+  }
+
+  /** Null without a broker. */
+  relay(): RelayStatus | null {
+    return this.#running?.relay.status() ?? null;
   }
 
   consumers(): ReadonlyMap<string, ReturnType<RunningConsumer['status']>> {

@@ -52,6 +52,28 @@ export function serviceMetrics(
       for (const [group, status] of broker()?.consumers() ?? [])
         gauge.observe(status.joined ? 1 : 0, { group });
     });
+  metrics
+    .createObservableGauge('faultline.consumer.partitions', {
+      description: 'partitions that the group has given to this member',
+    })
+    .addCallback((gauge) => {
+      for (const [group, status] of broker()?.consumers() ?? [])
+        gauge.observe(status.assigned.length, { group });
+    });
+  metrics
+    .createObservableGauge('faultline.relay.partitions', {
+      description: 'partitions whose lease this relay holds',
+    })
+    .addCallback((gauge) => {
+      gauge.observe(broker()?.relay()?.partitions.length ?? 0);
+    });
+  metrics
+    .createObservableCounter('faultline.relay.published', {
+      description: 'rows that this relay has published, repeats included',
+    })
+    .addCallback((counter) => {
+      counter.observe(broker()?.relay()?.published ?? 0);
+    });
   const sizes = metrics.createHistogram('faultline.consumer.batch_size', {
     description: 'messages per transaction',
     advice: { explicitBucketBoundaries: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
