@@ -1,48 +1,39 @@
 import { judge } from '../audit/audit.js';
-import { SERVICES, type ServiceName } from '../system.js';
 import type { Patch } from '../patching/patch.js';
-import type { Demonstration, Guard, Stage } from './guard.js';
-import { aMug } from './schedules.js';
+import { SERVICES, type ServiceName } from '../system.js';
+import type { Demonstration, Guard, Protection, Stage } from './guard.js';
+import { aMug } from './instruments.js';
 import { openWorld, type World } from './world.js';
 
-/** Runs the guard's schedule in a world that is there, with the guard and without. */
+/** Runs the guard's schedule in a world that is there: with the guard, then without it on the data as they are. */
 export async function demonstrateIn(
   world: World,
   guard: Guard,
   say: (line: string) => void,
 ): Promise<Demonstration> {
-  const instruments = guard.instruments ?? [];
-  const removals = guard.protections.flatMap(({ patches }) => patches);
-
   say('with the guard');
-  const { client, observation } = await world.begin(patchesOf(guard, instruments));
-  const stage = (mended: readonly Patch[]): Stage => ({
-    system: world.system,
-    client,
-    databases: observation.databases,
-    hold: (service, barrier) => world.hold(service, barrier),
-    loseAnswerOf: (text) => world.loseAnswerOf(text),
-    mend: (service) => world.restart([service], patchesOf(guard, mended)),
-  });
-  const findings = async (): Promise<string[]> => {
-    const verdicts = await judge(world.system, client, observation, { within: guard.patience ?? 30_000 });
-    return verdicts
-      .flatMap(({ invariant, rows }) => rows.map((row) => `${invariant}: ${row}`))
-      .filter((finding) => !guard.expected?.test(finding));
-  };
-  // An order beside those of the schedule: the audit has something of everything to look at.
-  await client.place(aMug);
-  await client.allEnded(30_000);
-  await guard.run(stage([]));
-  const withGuard = await findings();
-
+  const run = await begin(world, guard, []);
+  const withGuard = await run([]);
   say('without it');
-  await world.restart(guard.services, patchesOf(guard, [...instruments, ...removals]));
-  await guard.run(stage(removals));
-  return { withGuard, without: await findings() };
+  await takeOut(world, guard.protections);
+  await world.restart(
+    guard.services,
+    patchesOf(guard, [...instrumentsOf(guard), ...patchesIn(guard.protections)]),
+  );
+  return { withGuard, without: await run(guard.protections) };
 }
 
-/** The same in a world of its own. */
+/**
+ * Takes out one protection of the guard and leaves the others: what the audit finds of the guard's invariants. Nothing,
+ * when they really cover for each other.
+ */
+export async function takeOutOne(world: World, guard: Guard, protection: Protection): Promise<string[]> {
+  const run = await begin(world, guard, [protection]);
+  await takeOut(world, [protection]);
+  return offending(guard, await run([protection]));
+}
+
+/** demonstrateIn, in a world of its own. */
 export async function demonstrate(guard: Guard, say: (line: string) => void): Promise<Demonstration> {
   say('starting a system');
   const world = await openWorld();
@@ -57,6 +48,43 @@ export async function demonstrate(guard: Guard, say: (line: string) => void): Pr
 export function offending(guard: Guard, findings: readonly string[]): string[] {
   return findings.filter((finding) => guard.invariants.includes(finding.split(':', 1)[0] ?? ''));
 }
+
+/** Begins anew without these protections. Answers how to run the schedule, which answers what the audit then finds. */
+async function begin(
+  world: World,
+  guard: Guard,
+  without: readonly Protection[],
+): Promise<(without: readonly Protection[]) => Promise<string[]>> {
+  const { client, observation } = await world.begin(
+    patchesOf(guard, [...instrumentsOf(guard), ...patchesIn(without)]),
+  );
+  const stageWithout = (protections: readonly Protection[]): Stage => ({
+    system: world.system,
+    client,
+    databases: observation.databases,
+    hold: (service, barrier) => world.hold(service, barrier),
+    loseAnswerOf: (text) => world.loseAnswerOf(text),
+    mend: (service) => world.restart([service], patchesOf(guard, patchesIn(protections))),
+  });
+  // An order beside those of the schedule: the audit has something of everything to look at.
+  await client.place(aMug);
+  await client.allEnded(30_000);
+  return async (protections) => {
+    await guard.run(stageWithout(protections));
+    const verdicts = await judge(world.system, client, observation, { within: guard.patience ?? 30_000 });
+    return verdicts
+      .flatMap(({ invariant, rows }) => rows.map((row) => `${invariant}: ${row}`))
+      .filter((finding) => !guard.expected?.test(finding));
+  };
+}
+
+async function takeOut(world: World, protections: readonly Protection[]): Promise<void> {
+  for (const { sql } of protections) if (sql) await world.change(sql.service, sql.text);
+}
+
+const instrumentsOf = ({ instruments = [] }: Guard): readonly Patch[] => instruments;
+const patchesIn = (protections: readonly Protection[]): Patch[] =>
+  protections.flatMap(({ patches }) => patches);
 
 function patchesOf(guard: Guard, patches: readonly Patch[]): Record<ServiceName, readonly Patch[]> {
   const none: readonly Patch[] = [];

@@ -9,6 +9,8 @@ export interface Protection {
   /** In words: "the inbox's primary key". */
   readonly what: string;
   readonly patches: readonly Patch[];
+  /** Where the database itself protects: what takes that out. */
+  readonly sql?: { readonly service: ServiceName; readonly text: string };
 }
 
 /** What a schedule works with: a running system, its client, and its processes' strings. */

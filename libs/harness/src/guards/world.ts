@@ -23,6 +23,8 @@ export interface World {
   begin(patches: Patches): Promise<{ readonly client: Client; readonly observation: Observation }>;
   /** Starts single services anew on the data as they are. */
   restart(services: readonly ServiceName[], patches: Patches): Promise<void>;
+  /** Takes a constraint out of a database. */
+  change(service: ServiceName, sql: string): Promise<void>;
   hold(service: ServiceName, barrier: string): Promise<Barrier>;
   loseAnswerOf(text: string): void;
   close(): Promise<void>;
@@ -59,7 +61,7 @@ export async function openWorld(): Promise<World> {
 
   try {
     await end('SIGTERM');
-    await onServer(system, async (client) => {
+    await on(system.postgresUrl, async (client) => {
       for (const service of SERVICES)
         await client.query(`CREATE DATABASE ${snapshot(service)} TEMPLATE ${database(service)}`);
     });
@@ -75,7 +77,7 @@ export async function openWorld(): Promise<World> {
       disarm(system);
       await Promise.all([
         deleteTopics(system),
-        onServer(system, async (client) => {
+        on(system.postgresUrl, async (client) => {
           for (const service of SERVICES) {
             await client.query(`DROP DATABASE ${database(service)} WITH (FORCE)`);
             await client.query(`CREATE DATABASE ${database(service)} TEMPLATE ${snapshot(service)}`);
@@ -102,6 +104,10 @@ export async function openWorld(): Promise<World> {
       );
       await system.whenReady({ names: services.map((service) => `${service}-1` as const) });
     },
+    change: (service, sql) =>
+      on(system.databaseUrl(service), async (client) => {
+        await client.query(sql);
+      }),
     async hold(service, name) {
       const held = await closeBarrier(system.databaseUrl(service), name);
       barriers.push(held);
@@ -133,8 +139,8 @@ function startWithSpares(
   });
 }
 
-async function onServer(system: HarnessSystem, work: (client: pg.Client) => Promise<void>): Promise<void> {
-  const client = new pg.Client({ connectionString: system.postgresUrl });
+async function on(connectionString: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString });
   await client.connect();
   try {
     await work(client);

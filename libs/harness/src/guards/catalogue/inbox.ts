@@ -1,17 +1,6 @@
 import type { Guard, Protection } from '../guard.js';
-import {
-  aMug,
-  crashPoint,
-  files,
-  patch,
-  place,
-  before,
-  unlucky,
-  authorizeFails,
-  decideWithin,
-  until,
-  deadLetterOfTheBug,
-} from '../schedules.js';
+import { aMug, before, crashPoint, files, patch } from '../instruments.js';
+import { place } from '../schedules.js';
 
 /** Either is enough: the second delivery finds the first one's row, or fails on its key and looks again. */
 const seen: Protection = {
@@ -118,65 +107,6 @@ export const inboxGuards: readonly Guard[] = [
       const crash = stage.system.crashAt('payment', 'after-effect-before-inbox');
       await place(stage, aMug);
       await crash.struck();
-    },
-  },
-  {
-    name: 'message-by-message',
-    invariants: ['T'],
-    where: 'libs/transactions/outbox/src/consume.ts',
-    protections: [
-      {
-        what: 'the replay of a failed batch message by message',
-        patches: [
-          patch(
-            files.consume,
-            "'batch failed by its data: message by message');",
-            "'batch failed by its data: message by message'); throw error;",
-          ),
-        ],
-      },
-    ],
-    schedule: `payment throws on each authorize of ${unlucky}, and another customer orders after it`,
-    services: ['order', 'payment'],
-    instruments: [authorizeFails, decideWithin(3)],
-    expected: deadLetterOfTheBug,
-    patience: 8000,
-    async run(stage) {
-      await place(stage, { ...aMug, customerId: unlucky });
-      await place(stage, aMug);
-    },
-  },
-  {
-    name: 'dead-letter-in-transaction',
-    invariants: ['D'],
-    where: 'libs/transactions/outbox/src/batch.ts',
-    protections: [
-      {
-        what: 'the dead letter in the transaction of its outcome',
-        patches: [
-          patch(
-            files.deadLetters,
-            'export function deadLetterPart(',
-            'globalThis.faultlineDeadLetterPart = deadLetterPart; export function deadLetterPart(',
-          ),
-          patch(files.batch, 'deadLetterPart(this.#consumer, this.#poisoned),', ''),
-          patch(
-            files.consume,
-            'logDeadLetter(options, poisoned);',
-            'await options.database.write([globalThis.faultlineDeadLetterPart(options.consumer, [poisoned])]);',
-          ),
-        ],
-      },
-    ],
-    schedule: `payment throws on the authorize of ${unlucky}, notes it as dead-lettered, and is killed after that commit`,
-    services: ['order', 'payment'],
-    instruments: [authorizeFails, decideWithin(3), crashPoint('after-commit-before-offset')],
-    expected: deadLetterOfTheBug,
-    async run(stage) {
-      const crash = stage.system.crashAt('payment', 'after-commit-before-offset');
-      const orderId = await place(stage, { ...aMug, customerId: unlucky });
-      await crash.struck();
-      await until('the order ends', async () => (await stage.client.get(orderId)).settlement === 'UNDONE');
     },
   },
 ];

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { send } from '../../http.js';
 import type { Guard } from '../guard.js';
-import { aMug, crashPoint, files, patch, place, until } from '../schedules.js';
+import { aMug, crashPoint, files, patch } from '../instruments.js';
+import { place, published } from '../schedules.js';
 
 /** What a dual write needs: the producer at hand wherever something is decided. */
 const producerAtHand = [
@@ -130,13 +131,7 @@ export const orderGuards: readonly Guard[] = [
       const crash = stage.system.crashAt('order', 'before-order-insert');
       await place(stage, aMug);
       await crash.struck();
-      await until('what was sent is consumed', async () => {
-        const behind = await stage.databases.read<{ count: number }>(
-          'inventory',
-          'SELECT count(*) FROM outbox',
-        );
-        return behind[0]?.count === 0;
-      });
+      await published(stage, 'inventory');
     },
   },
   {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { send } from '../../http.js';
 import { barrier } from '../barrier.js';
@@ -6,21 +5,16 @@ import type { Guard, Stage } from '../guard.js';
 import {
   aMug,
   before,
-  files,
-  notes,
-  noted,
-  patch,
-  place,
-  repeatSoon,
-  unpaid,
-  until,
-  waitsForRowOr,
   deadLetterOfTheBug,
+  files,
+  patch,
+  repeatSoon,
   slowRelay,
-} from '../schedules.js';
+  unpaid,
+} from '../instruments.js';
+import { noted, notes, place, redriveAll, until, waitsForRowOr } from '../schedules.js';
 
 const Stock = z.object({ onHand: z.number() });
-const Letters = z.object({ items: z.array(z.object({ id: z.string(), status: z.string() })) });
 
 /** Somebody adds while a step has loaded and not yet saved. */
 async function addMeanwhile(
@@ -105,15 +99,12 @@ export const participantGuards: readonly Guard[] = [
     ],
     expected: deadLetterOfTheBug,
     async run(stage) {
-      const { system, client } = stage;
+      const { client } = stage;
       const orderId = await place(stage, { ...unpaid, lines: [{ sku: 'tea-rare', quantity: 1 }] });
       await until('the order is undone', async () => (await client.get(orderId)).settlement === 'UNDONE');
       await stage.mend('inventory');
       const handled = await noted(stage, 'inventory', orderId, 'reserve-stock');
-      const headers = { authorization: `Bearer ${system.token}` };
-      const letters = await send(`${system.urls.inventory}/dead-letters?status=DEAD`, { headers });
-      for (const { id } of Letters.parse(letters.json()).items)
-        await send(`${system.urls.inventory}/dead-letters/${id}/redrive`, { method: 'POST', headers });
+      await redriveAll(stage, 'inventory');
       await notes(stage, 'inventory', orderId, 'reserve-stock', handled + 1);
     },
   },
@@ -147,97 +138,6 @@ export const participantGuards: readonly Guard[] = [
       const handled = await noted(stage, 'inventory', orderId, 'reserve-stock');
       await notes(stage, 'inventory', orderId, 'reserve-stock', handled + 1);
       await replies.open();
-    },
-  },
-  {
-    name: 'ledger-check',
-    invariants: ['M'],
-    where: 'apps/payment/src/wallets/ledger.ts',
-    protections: [
-      {
-        what: 'the last look that postings sum to zero',
-        patches: [patch(files.ledger, 'if (sum !== 0)', 'if (false)')],
-      },
-    ],
-    schedule: 'a bug: of a deposit of 777 the bank gives 777 and the wallet is posted 776',
-    services: ['payment'],
-    instruments: [
-      patch(
-        files.ledger,
-        '{ postingId, account: to, kind, amount, orderId }',
-        '{ postingId, account: to, kind, amount: amount === 777 ? 776 : amount, orderId }',
-      ),
-    ],
-    async run(stage) {
-      const { client, system } = stage;
-      const answer = await send(`${system.urls.payment}/wallets/customer-2/deposits`, {
-        method: 'POST',
-        headers: { 'idempotency-key': randomUUID() },
-        body: { amount: 777 },
-      });
-      if (answer.status === 200)
-        client.deposited.set('customer-2', (client.deposited.get('customer-2') ?? 0) + 777);
-      await place(stage, aMug);
-    },
-  },
-  {
-    name: 'key-with-effect',
-    invariants: ['M'],
-    where: 'libs/platform/service/src/idempotency.ts',
-    protections: [
-      {
-        what: "the transaction around a deposit's key and its effect",
-        patches: [
-          patch(files.database, "await client.query('BEGIN');", ''),
-          patch(
-            files.database,
-            "const { command } = await client.query('COMMIT');",
-            "const command = 'COMMIT';",
-          ),
-        ],
-      },
-    ],
-    schedule:
-      'payment is killed when a deposit has bound its key, before its effect; the client repeats the key',
-    services: ['payment'],
-    instruments: [
-      before(
-        files.idempotency,
-        'const response = await work();',
-        "globalThis.faultlineCrashPoint('after-key-before-effect');",
-      ),
-    ],
-    async run(stage) {
-      const crash = stage.system.crashAt('payment', 'after-key-before-effect');
-      await stage.client.deposit('customer-2', 500);
-      await crash.struck();
-      await place(stage, aMug);
-    },
-  },
-  {
-    name: 'deposit-key',
-    invariants: ['M'],
-    where: 'libs/platform/service/src/idempotency.ts',
-    protections: [
-      {
-        what: 'the key of a deposit',
-        patches: [patch(files.idempotency, 'if (bound === 0) {', 'if (false) {')],
-      },
-    ],
-    schedule: 'payment is killed when a deposit is committed, before its answer; the client repeats the key',
-    services: ['payment'],
-    instruments: [
-      patch(
-        files.database,
-        'committing = false;\n                if (command',
-        "committing = false; globalThis.faultlineCrashPoint('after-commit-before-answer');\n                if (command",
-      ),
-    ],
-    async run(stage) {
-      const crash = stage.system.crashAt('payment', 'after-commit-before-answer');
-      await stage.client.deposit('customer-2', 500);
-      await crash.struck();
-      await place(stage, aMug);
     },
   },
 ];

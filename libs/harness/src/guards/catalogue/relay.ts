@@ -3,17 +3,15 @@ import type { Guard } from '../guard.js';
 import {
   aHurriedMug,
   aMug,
-  becomes,
   before,
   decideWithin,
   files,
   patch,
-  place,
   repeatSoon,
   shortRelayLease,
-  until,
   slowRelay,
-} from '../schedules.js';
+} from '../instruments.js';
+import { becomes, place, until } from '../schedules.js';
 
 const beforeSettle = before(
   files.relay,

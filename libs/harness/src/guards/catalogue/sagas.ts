@@ -4,21 +4,17 @@ import {
   aHurriedMug,
   aMug,
   authorizeFails,
-  becomes,
   before,
+  deadLetterOfTheBug,
   decideWithin,
   files,
-  notes,
   patch,
-  place,
   shortDueLease,
+  slowRelay,
   unlucky,
   unpaid,
-  until,
-  waitsForRowOr,
-  deadLetterOfTheBug,
-  slowRelay,
-} from '../schedules.js';
+} from '../instruments.js';
+import { becomes, notes, place, until, waitsForRowOr } from '../schedules.js';
 
 const beforeLocks = before(
   files.sagaStep,
