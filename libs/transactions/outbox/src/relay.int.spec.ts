@@ -13,7 +13,7 @@ import {
   type RelayOptions,
 } from './index.js';
 import { Leases } from './lease.js';
-import { settle, takeWaiting } from './waiting.js';
+import { settle, settleAndTake, takeWaiting } from './waiting.js';
 
 let database: Database;
 let url: string;
@@ -148,6 +148,95 @@ describe('the relay', () => {
     one.hint();
     await isEmpty();
     expect(broker.bodies()).toEqual([1, 2, 3]);
+  });
+
+  it('polls often while polls find something, and seldom while hints do', async () => {
+    let looks = 0;
+    const counting: Database = {
+      ...database,
+      query: (statement) => {
+        if (statement.name === 'relay-take') looks += 1;
+        return database.query(statement);
+      },
+    };
+    const broker = new FakeBroker();
+    const one = relay(broker, { database: counting });
+    await eventually(() => expect(one.status().partitions).toHaveLength(3));
+    // Until it has calmed down.
+    await eventually(async () => {
+      const before = looks;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(looks - before).toBeLessThanOrEqual(1);
+    });
+    looks = 0;
+    for (let n = 1; n <= 10; n += 1) {
+      await put(n);
+      one.hint();
+      await eventually(() => expect(broker.log).toHaveLength(n), { every: 1 });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await isEmpty();
+    // Ten looks by hint, and a poll now and then: it was fifty.
+    expect(looks).toBeLessThan(25);
+    await put(11);
+    await eventually(() => expect(broker.log).toHaveLength(11), { every: 1 });
+    const before = looks;
+    await eventually(() => expect(looks - before).toBeGreaterThan(3), { within: 800 });
+  });
+
+  it('reads on with each settling while more comes in, and keeps the order', async () => {
+    const asked: (string | undefined)[] = [];
+    const watching: Database = {
+      ...database,
+      query: (statement) => {
+        asked.push(statement.name);
+        return database.query(statement);
+      },
+    };
+    const broker = new FakeBroker();
+    const orderId = randomUUID();
+    let written = 0;
+    // More is committed while each of the first ten is sent.
+    broker.before = async () => {
+      if (written >= 10) return;
+      written += 1;
+      await database.write([outboxPart([message(written, orderId)], settings)]);
+      one.hint();
+    };
+    await database.write([outboxPart([message(0, orderId)], settings)]);
+    const one = relay(broker, { database: watching });
+    await eventually(() => expect(broker.log).toHaveLength(11));
+    await isEmpty();
+    expect(broker.bodies()).toEqual(numbers(0, 11));
+    expect(asked.filter((name) => name === 'relay-settle-take')).toHaveLength(10);
+    expect(asked.filter((name) => name === 'relay-settle')).toHaveLength(1);
+  });
+
+  it('does not send what it read ahead from a partition that it has given away meanwhile', async () => {
+    const [kept, given] = [orderOf(0), orderOf(2)];
+    const other = new FakeBroker();
+    const slowly: Database = {
+      ...database,
+      query: async (statement) => {
+        const rows = await database.query(statement);
+        if (statement.name !== 'relay-settle-take') return rows;
+        relay(other, { owner: 'b', leaseMs: 1000 });
+        await eventually(() => expect(one.status().partitions).toEqual([0, 1]));
+        return rows;
+      },
+    } as Database;
+    const broker = new FakeBroker();
+    await database.write([outboxPart([message(1, kept)], settings)]);
+    broker.before = async () => {
+      broker.before = () => undefined;
+      await database.write([outboxPart([message(2, given), message(3, kept)], settings)]);
+      one.hint();
+    };
+    const one = relay(broker, { database: slowly, leaseMs: 1000 });
+    await eventually(() => expect(broker.log).toHaveLength(2));
+    await isEmpty();
+    expect(broker.bodies()).toEqual([1, 3]);
+    expect(other.bodies()).toEqual([2]);
   });
 
   it('publishes again what was sent when it died before the deletion', async () => {
@@ -523,6 +612,23 @@ describe('two relays', () => {
     await database.pool.query(`UPDATE relay_lease SET fence = fence + 1 WHERE partition = 1`);
     expect(await settle(database, rows, held)).toBe(30 - lost);
     expect(await depth()).toBe(lost);
+  });
+
+  it('refuse it just so when the next rows are read along with it', async () => {
+    await put(...numbers(0, 30));
+    const leases = new Leases(database, 'a', [0, 1, 2], 60_000);
+    await leases.refresh();
+    const held = new Map(leases.held());
+    const rows = await takeWaiting(database, [0, 1, 2]);
+    const lost = rows.filter(({ record }) => record.partition === 1).length;
+    await database.pool.query(`UPDATE relay_lease SET fence = fence + 1 WHERE partition = 1`);
+    await put(...numbers(30, 60));
+    const { deleted, next } = await settleAndTake(database, rows, held);
+    expect(deleted).toBe(30 - lost);
+    expect(next.map(({ record }) => bodyOf(record))).toEqual(numbers(30, 60));
+    // What it may not delete comes again: a stale relay can only duplicate.
+    const again = await settleAndTake(database, next, held);
+    expect(again.next.map(({ record }) => record.partition)).toEqual(Array.from({ length: lost }, () => 1));
   });
 });
 

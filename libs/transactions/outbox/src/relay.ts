@@ -3,7 +3,7 @@ import { type Producer, RefusedByBroker } from '@faultline/messaging';
 import { type Held, Leases } from './lease.js';
 import type { Log } from './log.js';
 import { sendTraced } from './send.js';
-import { type Refused, setAside, settle, takeWaiting, type Waiting } from './waiting.js';
+import { type Refused, setAside, settle, settleAndTake, takeWaiting, type Waiting } from './waiting.js';
 
 export interface RelayOptions {
   readonly database: Database;
@@ -51,6 +51,8 @@ export class Relay {
   #drainUntil = Infinity;
   #published = 0;
   #failing: string | null = null;
+  /** What was read along with the last settling, and under which leases. */
+  #ahead: { readonly held: Held; readonly rows: readonly Waiting[] } | undefined;
   #vacuumed = { at: -Infinity, published: 0 };
   #vacuum: Promise<void> = Promise.resolve();
 
@@ -120,6 +122,7 @@ export class Relay {
 
   async #publish(): Promise<void> {
     let poll = shortestPoll;
+    let hinted = false;
     let backoff = 50;
     for (;;) {
       const stopping = this.#stopping;
@@ -131,11 +134,12 @@ export class Relay {
         this.#failing = null;
         backoff = 50;
         if (found > 0) {
-          poll = shortestPoll;
+          // Only what no hint told of makes another look soon worth while: rows that another process wrote.
+          if (!hinted) poll = shortestPoll;
           this.#vacuumNowAndThen();
           if (found >= fullRound) continue;
         } else if (stopping) return;
-        await this.#publishing.wait(poll);
+        hinted = await this.#publishing.wait(poll);
         poll = Math.min(longestPoll, poll * 1.5);
       } catch (error) {
         if (this.#stopping) return;
@@ -154,8 +158,8 @@ export class Relay {
     // A copy: a renewal in the meantime must not lend its fence to rows that were read under an older one.
     const held = new Map(this.#leases.held());
     if (held.size === 0) return 0;
-    const { database, producer } = this.#o;
-    const rows = await takeWaiting(database, [...held.keys()]);
+    const { producer } = this.#o;
+    const rows = await this.#take(held);
     if (rows.length === 0 || !this.#stillHolds(held)) return 0;
     try {
       await sendTraced(
@@ -169,6 +173,14 @@ export class Relay {
     }
     await this.#settle(rows, held);
     return rows.length;
+  }
+
+  async #take(held: Held): Promise<readonly Waiting[]> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    if (ahead && ahead.held.size === held.size && isSubset(ahead.held, held)) return ahead.rows;
+    const rows = await takeWaiting(this.#o.database, [...held.keys()]);
+    return rows;
   }
 
   // The broker refuses a request as a whole: alone, each row shows whether it is the guilty one.
@@ -190,6 +202,8 @@ export class Relay {
       }
     }
     if (taken.length > 0) await this.#settle(taken, held);
+    // It may hold what is about to be set aside.
+    this.#ahead = undefined;
     if (refused.length > 0) {
       const positions = refused.map(({ row, because }) => ({
         topic: row.record.topic,
@@ -204,7 +218,9 @@ export class Relay {
 
   async #settle(rows: readonly Waiting[], held: Held): Promise<void> {
     this.#published += rows.length;
-    const deleted = await settle(this.#o.database, rows, held);
+    const deleted = this.#publishing.isEnded
+      ? await this.#settleAndLookAhead(rows, held)
+      : await settle(this.#o.database, rows, held);
     if (deleted === rows.length) return;
     this.#o.log?.warn(
       { published: rows.length, deleted },
@@ -213,9 +229,19 @@ export class Relay {
     this.#claiming.end();
   }
 
+  // More was committed meanwhile, says a hint: the next round begins with what comes back here.
+  async #settleAndLookAhead(rows: readonly Waiting[], held: Held): Promise<number> {
+    this.#publishing.forget();
+    const { deleted, next } = await settleAndTake(this.#o.database, rows, held);
+    if (next.length > 0) {
+      this.#ahead = { held, rows: next };
+      this.#publishing.end();
+    }
+    return deleted;
+  }
+
   #stillHolds(held: Held): boolean {
-    const now = this.#leases.held();
-    return [...held].every(([partition, fence]) => now.get(partition) === fence);
+    return isSubset(held, this.#leases.held());
   }
 
   // Dead index entries slow every later ORDER BY seq LIMIT 500: 7.7 against 6.7 CPU seconds per 1,000 orders.
@@ -234,12 +260,17 @@ export class Relay {
   }
 }
 
+function isSubset(held: Held, of: Held): boolean {
+  return [...held].every(([partition, fence]) => of.get(partition) === fence);
+}
+
 /** A wait that can be cut short, also before it begins. */
 class Pause {
   #ended = false;
   #wake: (() => void) | undefined;
 
-  async wait(milliseconds: number): Promise<void> {
+  /** Answers whether it was cut short. */
+  async wait(milliseconds: number): Promise<boolean> {
     if (!this.#ended) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, milliseconds);
@@ -250,6 +281,18 @@ class Pause {
       });
       this.#wake = undefined;
     }
+    const ended = this.#ended;
+    this.#ended = false;
+    return ended;
+  }
+
+  /** Whether the next wait will be cut short. */
+  get isEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** Whoever reads what the end told of need not be told again. */
+  forget(): void {
     this.#ended = false;
   }
 

@@ -18,38 +18,48 @@ export interface Refused {
 // A produce request carries one record batch per partition, and a broker takes batches up to 1 MiB by default.
 const budget = 900 * 1024;
 
-/**
- * The rows of these partitions that wait, in their order: 500 at most, and no more than one request may carry.
- * No cursor: a row with a smaller number that commits later is found all the same.
- */
-export async function takeWaiting(database: Database, partitions: readonly number[]): Promise<Waiting[]> {
-  const rows = await database.query<{
-    seq: number;
-    topic: string;
-    partition: number;
-    key: Buffer | null;
-    headers: StoredHeaders;
-    value: Buffer | null;
-  }>({
-    name: 'relay-take',
-    text: `SELECT seq, topic, partition, key, headers, value
+interface Row {
+  readonly seq: number;
+  readonly topic: string;
+  readonly partition: number;
+  readonly key: Buffer | null;
+  readonly headers: StoredHeaders;
+  readonly value: Buffer | null;
+}
+
+const takeRows = `SELECT seq, topic, partition, key, headers, value
 FROM (
   SELECT *, sum(size) OVER (ORDER BY seq) AS total
   FROM (
     SELECT seq, topic, partition, key, headers, value,
            200 + coalesce(octet_length(value), 0) + octet_length(headers::text) AS size
-    FROM outbox WHERE partition = ANY($1::int[]) ORDER BY seq LIMIT 500
+    FROM outbox WHERE partition = ANY($1::int[]) AND seq <> ALL($3::bigint[]) ORDER BY seq LIMIT 500
   ) AS first
 ) AS measured
 WHERE total <= $2 OR total = size
-ORDER BY seq`,
-    values: [partitions, budget],
+ORDER BY seq`;
+
+/**
+ * The rows of these partitions that wait, in their order: 500 at most, and no more than one request may carry.
+ * No cursor: a row with a smaller number that commits later is found all the same.
+ */
+export async function takeWaiting(database: Database, partitions: readonly number[]): Promise<Waiting[]> {
+  const rows = await database.query<Row>({
+    name: 'relay-take',
+    text: takeRows,
+    values: [partitions, budget, []],
   });
-  return rows.map(({ seq, topic, partition, key, headers, value }) => ({
-    seq,
-    record: { topic, partition, key, value, headers: readHeaders(headers) },
-  }));
+  return rows.map(waitingOf);
 }
+
+const settleRows = `WITH fenced AS MATERIALIZED (
+  SELECT lease.partition FROM relay_lease AS lease
+  JOIN unnest($2::int[], $3::bigint[]) AS mine (partition, fence) USING (partition, fence)
+  ORDER BY lease.partition
+  FOR SHARE OF lease
+)
+DELETE FROM outbox WHERE seq = ANY($1::bigint[]) AND partition IN (SELECT partition FROM fenced)
+RETURNING seq`;
 
 /**
  * Deletes exactly the rows that the broker has acknowledged, and only those whose partition is still held under its
@@ -59,17 +69,36 @@ ORDER BY seq`,
 export async function settle(database: Database, rows: readonly Waiting[], held: Held): Promise<number> {
   const deleted = await database.query({
     name: 'relay-settle',
-    text: `WITH fenced AS MATERIALIZED (
-  SELECT lease.partition FROM relay_lease AS lease
-  JOIN unnest($2::int[], $3::bigint[]) AS mine (partition, fence) USING (partition, fence)
-  ORDER BY lease.partition
-  FOR SHARE OF lease
-)
-DELETE FROM outbox WHERE seq = ANY($1::bigint[]) AND partition IN (SELECT partition FROM fenced)
-RETURNING seq`,
+    text: settleRows,
     values: [rows.map(({ seq }) => seq), [...held.keys()], [...held.values()]],
   });
   return deleted.length;
+}
+
+/** `settle` and the next `takeWaiting` in one statement: one round trip less in each round of a busy relay. */
+export async function settleAndTake(
+  database: Database,
+  rows: readonly Waiting[],
+  held: Held,
+): Promise<{ readonly deleted: number; readonly next: Waiting[] }> {
+  const sent = rows.map(({ seq }) => seq);
+  const answers = await database.query<{ deleted: number; seq: number | null } & Omit<Row, 'seq'>>({
+    name: 'relay-settle-take',
+    // The second part does not see what the first one deletes, so it is told to leave it out.
+    text: `WITH settled AS (
+${settleRows}
+), next AS (
+${takeRows.replaceAll(/\$(\d)/g, (_, index: string) => `$${Number(index) + 3}`)}
+)
+SELECT (SELECT count(*)::int FROM settled) AS deleted, next.* FROM (VALUES (1)) AS one LEFT JOIN next ON true ORDER BY seq`,
+    values: [sent, [...held.keys()], [...held.values()], [...held.keys()], budget, sent],
+  });
+  const next = answers.flatMap(({ seq, ...row }) => (seq === null ? [] : [waitingOf({ seq, ...row })]));
+  return { deleted: answers[0]?.deleted ?? 0, next };
+}
+
+function waitingOf({ seq, topic, partition, key, value, headers }: Row): Waiting {
+  return { seq, record: { topic, partition, key, value, headers: readHeaders(headers) } };
 }
 
 /** Moves rows that the broker will never take to the dead letters of `relay`: deleted and kept in one statement. */
