@@ -40,15 +40,14 @@ export interface HarnessSystem extends System {
   ): { struck(within?: number): Promise<void> };
   /** From its next start on the service reads otherwise there, and nowhere else. Only in a system that was given `patches`. */
   patchBuild(service: ServiceName, patches: readonly Patch[]): void;
+  /** Ends it. Its folder, with data and logs, is removed unless it shall be kept or FAULTLINE_KEEP_LOGS is set. */
+  stop(how?: { readonly keep?: boolean }): Promise<void>;
 }
 
 const folderOf = (name: string): string =>
   join(fileURLToPath(new URL('../../../.faultline/harness', import.meta.url)), `${name}-${process.pid}`);
 
-/**
- * A whole system of its own on free ports, with demo data. `stop` removes its data; its logs are kept when
- * FAULTLINE_KEEP_LOGS is set.
- */
+/** A whole system of its own on free ports, with demo data. */
 export async function startSystem(
   name: string,
   { patches, serviceEnv = {}, ...options }: HarnessOptions = {},
@@ -103,9 +102,9 @@ export async function startSystem(
         },
       };
     },
-    async stop() {
+    async stop({ keep = Boolean(process.env['FAULTLINE_KEEP_LOGS']) } = {}) {
       await system.stop();
-      if (!process.env['FAULTLINE_KEEP_LOGS']) rmSync(folder, { recursive: true, force: true });
+      if (!keep) rmSync(folder, { recursive: true, force: true });
     },
   };
 }

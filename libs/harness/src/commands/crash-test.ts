@@ -21,7 +21,7 @@ is written to .faultline/reports/, as Markdown and as JSON.
   --also a,b         kills postgres and kafka now and then, too
   --without GUARD    takes a guard out and runs the schedule that needs it, instead of random kills; exit code 1 when
                      an invariant breaks, which is what it is for. npm run guards -- --list names them
-  --keep             keeps the system's data and logs
+  --keep             keeps the system's data and logs, as is done when an invariant breaks
   --verbose          a line for every strike
   --help             this text
 `;
@@ -50,7 +50,6 @@ export async function run(args: string[]): Promise<number> {
 
 async function killAndJudge(options: Options): Promise<number> {
   const { seed, kills, rate, replicas } = options;
-  if (options.keep) process.env['FAULTLINE_KEEP_LOGS'] = '1';
   const line = new ProgressLine(kills);
   const command = commandOf(options);
   line.write(`seed ${seed}: ${command}`);
@@ -88,6 +87,7 @@ async function killAndJudge(options: Options): Promise<number> {
   for (const each of verdictLines(verdicts)) line.write(each);
   line.write('');
   line.write(`report: ${writeReport(report)}`);
+  if (result.kept) line.write(`data and logs: ${result.kept}`);
   if (verdicts === null) return 130;
   return holds(report) ? 0 : 1;
 }

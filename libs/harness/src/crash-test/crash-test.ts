@@ -19,6 +19,8 @@ export interface CrashTestOptions {
   readonly replicas: number;
   /** What is killed besides the services. */
   readonly infrastructure: readonly ('postgres' | 'kafka')[];
+  /** Keeps the system's folder, with data and logs; it is also kept when an invariant is broken. */
+  readonly keep?: boolean;
   /** Ends everything early; what is known by then is answered. */
   readonly signal: AbortSignal;
   /** Is told several times a second where things stand. */
@@ -43,6 +45,8 @@ export interface CrashTestResult {
   readonly accepted: Client['accepted'];
   /** Null when it was ended early: an order that is still under way breaks no promise yet. */
   readonly verdicts: readonly Verdict[] | null;
+  /** Where the system's data and logs are kept; null when they were removed. */
+  readonly kept: string | null;
   readonly seconds: { readonly killing: number; readonly settling: number; readonly judging: number };
 }
 
@@ -64,12 +68,15 @@ export async function crashTest(options: CrashTestOptions): Promise<CrashTestRes
   });
   bringBack = (name) => system.process(name as ProcessName).start();
   let observation: Observation | undefined;
+  let keep = options.keep ?? false;
   try {
     observation = await observe(system);
-    return await new Run(system, observation, options).run();
+    const result = await new Run(system, observation, options).run();
+    keep ||= result.verdicts?.some((verdict) => !verdict.holds) ?? false;
+    return { ...result, kept: keep ? system.folder : null };
   } finally {
     await observation?.stop();
-    await system.stop();
+    await system.stop({ keep });
   }
 }
 
@@ -100,7 +107,7 @@ class Run {
     });
   }
 
-  async run(): Promise<CrashTestResult> {
+  async run(): Promise<Omit<CrashTestResult, 'kept'>> {
     const teller = setInterval(() => this.o.progress?.(this.#state()), tellEvery);
     const begun = performance.now();
     const load = startLoad(this.#client, { rate: this.o.rate, seed: this.o.seed });

@@ -37,6 +37,7 @@ const result = (verdicts: readonly Verdict[] | null): CrashTestResult => ({
   arrivals: [{ plannedAt: planned, answeredAt: planned + 90, placement }, { plannedAt: planned + 5 }],
   accepted: [placement],
   verdicts,
+  kept: null,
   seconds: { killing: 60, settling: 2.5, judging: 1.2 },
 });
 const report = (verdicts: readonly Verdict[] | null) =>

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { invariants, type Verdict } from '../audit/verdict.js';
+import type { Recovery } from '../kills/recovery.js';
 import type { CrashTestResult } from './crash-test.js';
 import { type Figures, figuresOf, type Spread } from './figures.js';
 
@@ -16,6 +17,8 @@ export interface Report {
   readonly replicas: number;
   readonly seconds: CrashTestResult['seconds'];
   readonly figures: Figures;
+  /** What became of the system after each strike. */
+  readonly recoveries: readonly Recovery[];
   readonly verdicts: readonly Verdict[] | null;
   readonly machine: { readonly node: string; readonly cpus: number };
 }
@@ -34,6 +37,7 @@ export function reportOf(run: Run, result: CrashTestResult): Report {
     startedAt: run.startedAt.toISOString(),
     seconds: result.seconds,
     figures: figuresOf(result),
+    recoveries: result.struck.recoveries,
     verdicts: result.verdicts,
     machine: { node: process.version, cpus: availableParallelism() },
   };
