@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { describe, expect, it } from '@jest/globals';
 import {
   asGroupInstance,
@@ -7,6 +8,7 @@ import {
   murmur2,
   requestQueue,
 } from './internals.js';
+import { decodeRecord, encodeRecord } from './lean-records.js';
 
 describe('the places inside kafkajs that are mended', () => {
   it('are still there', () => {
@@ -34,6 +36,24 @@ describe('the places inside kafkajs that are mended', () => {
     };
     expect(await asGroupInstance('inventory-1', bytes)).toContain('inventory-1');
     expect(await bytes()).not.toContain('inventory-1');
+  });
+
+  it('encode and decode the records of requests that are made from then on', async () => {
+    mendInternals();
+    const require = createRequire(import.meta.url);
+    const produce = require('kafkajs/src/protocol/requests/produce/v3/request') as (request: object) => {
+      encode(): Promise<{ buffer: Buffer }>;
+    };
+    const headers = { name: 'header' };
+    const messages = [{ key: null, value: Buffer.from('body'), headers }];
+    const topicData = [{ topic: 'topic', partitions: [{ partition: 0, messages }] }];
+    const { buffer } = await produce({ acks: -1, timeout: 1, topicData }).encode();
+    expect(buffer.includes(encodeRecord({ key: null, value: Buffer.from('body'), headers }).buffer)).toBe(
+      true,
+    );
+    const original = 'kafkajs/src/protocol/recordBatch/record/v0';
+    expect(String(require(original))).toContain('encodeRecord');
+    expect(require(`${original}/decoder`)).toBe(decodeRecord);
   });
 
   it('leave an idle connection without a timer', () => {

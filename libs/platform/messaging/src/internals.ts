@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createRequire } from 'node:module';
+import { decodeRecord, encodeRecord, isSmall, type RecordToEncode } from './lean-records.js';
 
 // kafkajs 2.2.4 is its last release, and these are the places of its inside that we mend. internals.spec.ts fails when
 // they move. docs/adr/0003 says why we live with it.
@@ -53,6 +54,14 @@ export function mendInternals(): void {
     return heartbeat.call(this, options);
   };
 
+  // A quarter of a service's work was to make and to collect the buffers of its records (lean-records.ts). Produce and
+  // fetch requests require these modules when the first of them is sent.
+  replaceModule<(record: RecordToEncode) => unknown>(
+    'kafkajs/src/protocol/recordBatch/record/v0',
+    (original) => (record) => (isSmall(record.timestampDelta ?? 0) ? encodeRecord(record) : original(record)),
+  );
+  replaceModule('kafkajs/src/protocol/recordBatch/record/v0/decoder', () => decodeRecord);
+
   // Static membership (KIP-345): kafkajs can write group.instance.id and never does. A restarted process then takes its
   // dead predecessor's place at once (0.6 s) instead of waiting for its session to end (10 s).
   const protocol = joinGroup.protocol;
@@ -61,6 +70,14 @@ export function mendInternals(): void {
     return (request) =>
       build({ ...request, groupInstanceId: version >= 5 ? (instance.getStore() ?? null) : undefined });
   };
+}
+
+/** Puts another function in the place of a module of kafkajs, for whoever requires it from now on. */
+function replaceModule<T>(path: string, by: (original: T) => T): void {
+  const original = require(path) as T;
+  const known = require.cache[require.resolve(path)];
+  if (!known) throw new Error(`${path} cannot be replaced`);
+  known.exports = by(original);
 }
 
 /** Runs the work so that every group it joins is joined as this instance, also when it joins again later. */
