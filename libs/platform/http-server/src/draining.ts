@@ -43,7 +43,7 @@ export class Draining {
     this.#closing = true;
     const until = performance.now() + atMost;
     for (const response of this.#open) this.#tell(response);
-    await acceptWaiting(server);
+    await acceptWaiting(server, atMost / 2);
     const closed = new Promise<void>((resolve) => {
       TcpServer.prototype.close.call(server, () => resolve());
     });
@@ -64,12 +64,13 @@ export class Draining {
 
 /**
  * Accepts what stands in the system's queue, for closing would reset it. A turn of the event loop accepts one connection
- * (libuv 1.46), so turns are counted from the last one; at most a second, for under load there is always another.
+ * (libuv 1.46) and works on the others, so a busy process needs its time for a queue: one second was not enough for 35 of
+ * them. Three turns without one end it; under load there is always another, and time does.
  */
-async function acceptWaiting(server: Server): Promise<void> {
+async function acceptWaiting(server: Server, atMost: number): Promise<void> {
   let idleTurns = 0;
   const accepted = (): void => void (idleTurns = 0);
-  const until = performance.now() + 1000;
+  const until = performance.now() + atMost;
   server.on('connection', accepted);
   while (idleTurns < 3 && performance.now() < until) {
     idleTurns += 1;

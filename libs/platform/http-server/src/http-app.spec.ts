@@ -86,6 +86,13 @@ class Routes {
     return { slow: true };
   }
 
+  @Get('busy')
+  busy(): unknown {
+    const until = performance.now() + 40;
+    while (performance.now() < until);
+    return { busy: true };
+  }
+
   @Get('stream')
   stream(@Res() response: Response): void {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -403,6 +410,11 @@ describe('the documentation', () => {
   });
 });
 
+/** Requests begun in this turn of the event loop have connected then, and the turn has not ended: none is accepted. */
+async function connected(): Promise<void> {
+  for (let ticks = 0; ticks < 10; ticks += 1) await new Promise<void>((resolve) => process.nextTick(resolve));
+}
+
 describe('a stop', () => {
   it('answers what is under way, also what arrives on open connections, and ends them', async () => {
     const app = await start();
@@ -449,9 +461,32 @@ describe('a stop', () => {
             .end();
         }),
     );
+    await connected();
     const closed = app.close();
     expect(await Promise.all(answers)).toEqual(answers.map(() => 200));
     await closed;
+  });
+
+  it('answers them also when there are more than it can answer in a second, and others keep coming', async () => {
+    const app = await start();
+    const ask = (): Promise<string> =>
+      new Promise((resolve) => {
+        httpRequest(`${app.url}/busy`, { agent: false }, (response) => {
+          response.resume().on('end', () => resolve(String(response.statusCode)));
+        })
+          .on('error', (error) => resolve(error.message))
+          .end();
+      });
+    const waiting = Array.from({ length: 40 }, ask);
+    await connected();
+    const closed = app.close();
+    const late: Promise<string>[] = [];
+    const coming = setInterval(() => late.push(ask()), 10);
+    const answers = await Promise.all(waiting);
+    await closed;
+    clearInterval(coming);
+    await Promise.all(late);
+    expect(answers).toEqual(answers.map(() => '200'));
   });
 
   it('lets what is held open on purpose end by itself', async () => {
