@@ -20,6 +20,7 @@ export async function dockerIsThere() {
 export function compose({ folder, ports }) {
   const project = `faultline-${createHash('sha256').update(folder).digest('hex').slice(0, 8)}`;
   const env = { ...process.env, POSTGRES_PORT: String(ports.postgres), KAFKA_PORT: String(ports.kafka) };
+  let before = Promise.resolve();
   const command = async (...args) => {
     try {
       return await run('docker', ['compose', '-p', project, ...args], { cwd: root, env });
@@ -27,8 +28,16 @@ export function compose({ folder, ports }) {
       throw new Problem(`docker compose ${args.join(' ')} failed: ${(error.stderr || error.message).trim()}`);
     }
   };
+  // One after the other: two that find no network each make one, and then its name stands for both of them.
+  const create = (name) => {
+    before = before.catch(() => undefined).then(() => command('up', '-d', name));
+    return before;
+  };
   return {
-    up: (name) => command('up', '-d', '--wait', name),
+    async up(name) {
+      await create(name);
+      await command('up', '-d', '--wait', name);
+    },
     stop: (name) => command('stop', '-t', '5', name),
     kill: (name, signal) => command('kill', '-s', signal, name),
     pause: (name) => command('pause', name),
