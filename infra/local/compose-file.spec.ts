@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { readSettings, serviceSettings } from '../../libs/platform/service/src/settings.js';
 import { type Container, composeFile, textOf, withDefaults } from './compose-file.js';
 import { lockedJars } from './kafka.mjs';
-import { service, SERVICES } from './services.mjs';
-import { PORTS } from './system.mjs';
+import { service } from './services.mjs';
+import { PORTS, SERVICES } from './system.mjs';
 
 const { services, volumes } = composeFile;
 const named = (name: string): Container => services[name] ?? fail(`no service ${name}`);
@@ -94,7 +94,7 @@ describe('the containers of the three services', () => {
   });
 
   it('are published at the ports of npm start, by the same variables', () => {
-    for (const name of [...apps, 'postgres', 'kafka'] as (keyof typeof PORTS)[]) {
+    for (const name of [...SERVICES, 'postgres', 'kafka'] as const) {
       const { setting, port } = PORTS[name];
       expect(named(name).ports).toEqual([expect.stringContaining(`127.0.0.1:\${${setting}:-${port}}:`)]);
     }

@@ -49,6 +49,11 @@ export interface FirstPorts {
   readonly kafkaController: number;
 }
 
+/** The usual ports, and the setting that changes each. */
+export const PORTS: Readonly<
+  Record<keyof FirstPorts, { readonly port: number; readonly setting: string; readonly what: string }>
+>;
+
 export interface SystemEvent {
   readonly name: string;
   readonly what: 'died' | 'restarted' | 'not started';
