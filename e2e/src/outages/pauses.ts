@@ -22,34 +22,36 @@ export function pauses(stage: () => Stage): void {
         const leases = async (): Promise<Lease[]> =>
           (
             await sql.query<Lease>(
-              'SELECT owner, fence::int, until <= clock_timestamp() AS ended FROM relay_lease',
+              `SELECT fence::int, until <= clock_timestamp() AS ended, clock_timestamp() AS now FROM relay_lease`,
             )
           ).rows;
         const before = Math.max(...(await leases()).map(({ fence }) => fence));
         system.freeze('inventory');
+        let until = Infinity;
         try {
           await eventually(async () => expect((await leases()).every(({ ended }) => ended)).toBe(true), {
             within: 10_000,
             every: 100,
           });
-          await sql.query(
-            `UPDATE relay_lease SET owner = 'another', fence = $1, until = clock_timestamp() + interval '3 seconds'`,
+          const taken = await sql.query<{ until: Date }>(
+            `UPDATE relay_lease SET owner = 'another', fence = $1, until = clock_timestamp() + interval '3 seconds'
+             RETURNING until`,
             [before + 1],
           );
+          until = Math.max(...taken.rows.map((lease) => lease.until.getTime()));
         } finally {
           system.thaw('inventory');
         }
-        const seen: Lease[] = [];
-        await eventually(
+        const regained = await eventually(
           async () => {
             const now = await leases();
-            seen.push(...now);
             expect(now.map(({ fence }) => fence)).toEqual(now.map(() => before + 2));
+            return now;
           },
           { within: 10_000, every: 50 },
         );
         // It waited for the other's lease to end.
-        expect(seen.some(({ owner, ended }) => owner === 'another' && ended)).toBe(true);
+        expect(Math.min(...regained.map(({ now }) => now.getTime()))).toBeGreaterThanOrEqual(until);
       }),
     );
     expect(told.except('accepted')).toEqual([]);
@@ -60,9 +62,10 @@ export function pauses(stage: () => Stage): void {
 }
 
 interface Lease {
-  readonly owner: string;
   readonly fence: number;
   readonly ended: boolean;
+  /** By the database's clock. */
+  readonly now: Date;
 }
 
 /** Longer than the session of a consumer, 10 s: packages show the same in their integration tests. */

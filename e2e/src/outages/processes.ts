@@ -23,7 +23,7 @@ export function endingProcesses(stage: () => Stage): void {
     async (service) => {
       const { system, allIsWell } = stage();
       const process = system.process(service);
-      const requests: { at: number; answer?: Answer; error?: string }[] = [];
+      const requests: { at: number; ended?: number; answer?: Answer; error?: string }[] = [];
       const under = new Set<Promise<void>>();
       const begin = (): void => {
         const request: (typeof requests)[number] = { at: performance.now() };
@@ -31,7 +31,10 @@ export function endingProcesses(stage: () => Stage): void {
         const asked = ask(stage(), service)
           .then((answer) => void (request.answer = answer))
           .catch((error: unknown) => void (request.error = String(error)))
-          .finally(() => under.delete(asked));
+          .finally(() => {
+            request.ended = performance.now();
+            under.delete(asked);
+          });
         under.add(asked);
       };
       const timer = setInterval(begin, 20);
@@ -51,7 +54,13 @@ export function endingProcesses(stage: () => Stage): void {
           ({ answer }) =>
             !answer || (answer.status >= 300 && !(answer.status === 503 && answer.headers['retry-after'])),
         );
-        expect(failed.map(({ answer, error }) => error ?? `${answer?.status} ${answer?.text}`)).toEqual([]);
+        expect(
+          failed.map(
+            ({ at: begun, ended = Infinity, answer, error }) =>
+              `begun ${Math.round(at - begun)} ms before the signal, ended ${Math.round(ended - at)} ms after it: ` +
+              (error ?? `${answer?.status} ${answer?.text}`),
+          ),
+        ).toEqual([]);
         expect(received.length).toBeGreaterThan(50);
       } finally {
         clearInterval(timer);
