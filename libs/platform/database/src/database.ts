@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { arrayLiteral } from './array-literal.js';
 import { brokeTheConnection, DatabaseUnavailable, OutcomeUnknown, sqlState } from './errors.js';
 import { type Part, partsWithRows, readTogether, type Statement, writeTogether } from './statement.js';
 
@@ -176,5 +177,9 @@ async function writeOn(client: pg.PoolClient, parts: readonly Part[]): Promise<R
 }
 
 function config(statement: Statement | pg.QueryConfig): pg.QueryConfig {
-  return { ...statement, values: statement.values ? [...statement.values] : [] };
+  const values: readonly unknown[] = statement.values ?? [];
+  return {
+    ...statement,
+    values: values.map((value) => (Array.isArray(value) ? arrayLiteral(value as unknown[]) : value)),
+  };
 }
