@@ -28,9 +28,6 @@ interface ConsumerGroupClass {
 export const consumerGroup = require('kafkajs/src/consumer/consumerGroup') as ConsumerGroupClass;
 export const requestQueue = require('kafkajs/src/network/requestQueue') as RequestQueueClass;
 export const joinGroup = require('kafkajs/src/protocol/requests/joinGroup') as JoinGroup;
-export const murmur2 = require('kafkajs/src/producer/partitioners/default/murmur2') as (
-  key: string | Buffer,
-) => number;
 
 const instance = new AsyncLocalStorage<string>();
 let mended = false;

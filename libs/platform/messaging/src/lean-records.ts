@@ -14,13 +14,11 @@ export interface Encoded {
   readonly buffer: Buffer;
 }
 
-/** As much of kafkajs's decoder as a record needs. */
+/** As much of kafkajs's decoder as a record needs: it stands at the record's attributes, and has no more than it. */
 export interface RecordDecoder {
-  readInt8(): number;
-  readVarInt(): number;
+  readonly buffer: Buffer;
+  offset: number;
   readVarLong(): { toString(): string };
-  readVarIntString(): string | null;
-  readVarIntBytes(): Buffer | null;
 }
 
 export interface BatchContext {
@@ -46,19 +44,20 @@ export function encodeRecord({
   value,
   headers = {},
 }: RecordToEncode): Encoded {
-  const pairs: [string, HeaderValue][] = [];
-  for (const [name, given] of Object.entries(headers)) {
-    if (Array.isArray(given)) for (const each of given as readonly HeaderValue[]) pairs.push([name, each]);
-    else pairs.push([name, given as HeaderValue]);
-  }
-  let size =
+  let count = 0;
+  let sizeOfHeaders = 0;
+  eachHeader(headers, (name, each) => {
+    count += 1;
+    sizeOfHeaders += sizeOfBytes(name) + sizeOfBytes(each);
+  });
+  const size =
     1 +
     sizeOf(timestampDelta) +
     sizeOf(offsetDelta) +
     sizeOfBytes(key) +
     sizeOfBytes(value) +
-    sizeOf(pairs.length);
-  for (const [name, each] of pairs) size += sizeOfBytes(name) + sizeOfBytes(each);
+    sizeOf(count) +
+    sizeOfHeaders;
 
   const buf = Buffer.allocUnsafe(sizeOf(size) + size);
   let at = writeNumber(buf, 0, size);
@@ -68,9 +67,22 @@ export function encodeRecord({
   at = writeNumber(buf, at, offsetDelta);
   at = writeBytes(buf, at, key);
   at = writeBytes(buf, at, value);
-  at = writeNumber(buf, at, pairs.length);
-  for (const [name, each] of pairs) at = writeBytes(buf, writeBytes(buf, at, name), each);
+  at = writeNumber(buf, at, count);
+  eachHeader(headers, (name, each) => {
+    at = writeBytes(buf, writeBytes(buf, at, name), each);
+  });
   return { buf, buffer: buf };
+}
+
+function eachHeader(
+  headers: NonNullable<RecordToEncode['headers']>,
+  work: (name: string, value: HeaderValue) => void,
+): void {
+  for (const name of Object.keys(headers)) {
+    const given = headers[name];
+    if (Array.isArray(given)) for (const each of given as readonly HeaderValue[]) work(name, each);
+    else work(name, given as HeaderValue);
+  }
 }
 
 /**
@@ -79,24 +91,25 @@ export function encodeRecord({
  */
 export function decodeRecord(decoder: RecordDecoder, context: BatchContext = {}): object {
   const { firstOffset = '0', firstTimestamp = '0', maxTimestamp, timestampType } = context;
-  const attributes = decoder.readInt8();
-  const timestampDelta = decoder.readVarLong();
+  const reader = new Reader(decoder.buffer, decoder.offset);
+  const attributes = reader.byte();
+  const timestampDelta = reader.long(decoder);
   const timestamp =
-    timestampType === logAppendTime && maxTimestamp
-      ? maxTimestamp
-      : String(BigInt(firstTimestamp) + BigInt(timestampDelta.toString()));
-  const offset = String(BigInt(firstOffset) + BigInt(decoder.readVarInt()));
-  const key = decoder.readVarIntBytes();
-  const value = decoder.readVarIntBytes();
-  const headers: Record<string, Buffer | null | (Buffer | null)[]> = {};
-  for (let left = decoder.readVarInt(); left > 0; left -= 1) {
-    const name = String(decoder.readVarIntString());
-    const each = decoder.readVarIntBytes();
+    timestampType === logAppendTime && maxTimestamp ? maxTimestamp : added(firstTimestamp, timestampDelta);
+  const offset = added(firstOffset, reader.number());
+  const key = reader.bytes();
+  const value = reader.bytes();
+  // Without a prototype: a header may have the name of something in it.
+  const headers = Object.create(null) as Record<string, Buffer | null | (Buffer | null)[]>;
+  for (let left = reader.number(); left > 0; left -= 1) {
+    const name = String(reader.text());
+    const each = reader.bytes();
     const before = headers[name];
     if (before === undefined) headers[name] = each;
     else if (Array.isArray(before)) before.push(each);
     else headers[name] = [before, each];
   }
+  decoder.offset = reader.at;
   return {
     magicByte: context.magicByte,
     attributes,
@@ -108,6 +121,58 @@ export function decodeRecord(decoder: RecordDecoder, context: BatchContext = {})
     isControlRecord: context.isControlBatch ?? false,
     batchContext: context,
   };
+}
+
+/** A decimal of 64 bits and a small number; with numbers where they are exact, for most offsets and times are. */
+function added(decimal: string, delta: number | bigint): string {
+  const sum = Number(decimal) + Number(delta);
+  return Number.isSafeInteger(sum) && Number.isSafeInteger(Number(delta)) && decimal.length < 16
+    ? String(sum)
+    : String(BigInt(decimal) + BigInt(delta));
+}
+
+class Reader {
+  constructor(
+    private readonly buffer: Buffer,
+    public at: number,
+  ) {}
+
+  byte(): number {
+    this.at += 1;
+    return this.buffer.readInt8(this.at - 1);
+  }
+
+  number(): number {
+    let result = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.buffer.readUInt8(this.at);
+      this.at += 1;
+      result |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return (result >>> 1) ^ -(result & 1);
+    }
+  }
+
+  long(decoder: RecordDecoder): number | bigint {
+    if (this.buffer.readUInt8(this.at) < 0x80) return this.number();
+    decoder.offset = this.at;
+    const long = BigInt(decoder.readVarLong().toString());
+    this.at = decoder.offset;
+    return long;
+  }
+
+  bytes(): Buffer | null {
+    const size = this.number();
+    if (size < 0) return null;
+    this.at += size;
+    return this.buffer.subarray(this.at - size, this.at);
+  }
+
+  text(): string | null {
+    const size = this.number();
+    if (size < 0) return null;
+    this.at += size;
+    return this.buffer.toString('utf8', this.at - size, this.at);
+  }
 }
 
 /** Whether the value has the same bytes as a variable-length int64 that it has as an int32. */

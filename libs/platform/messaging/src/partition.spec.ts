@@ -1,5 +1,11 @@
+import { createRequire } from 'node:module';
 import { describe, expect, it } from '@jest/globals';
-import { partitionFor } from './partition.js';
+import fc from 'fast-check';
+import { murmur2, partitionFor } from './partition.js';
+
+const theirs = createRequire(import.meta.url)('kafkajs/src/producer/partitioners/default/murmur2') as (
+  key: Buffer,
+) => number;
 
 describe('the partition of a key', () => {
   // Utils.murmur2 of Kafka's Java client, made positive as its partitioner does: UtilsTest.testMurmur2.
@@ -11,6 +17,14 @@ describe('the partition of a key', () => {
     ['lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', -58897971],
   ])('of %s is the one the Java client computes', (key, hash) => {
     expect(partitionFor(key, 1_000_003)).toBe((hash & 0x7fffffff) % 1_000_003);
+  });
+
+  it('is of the hash that kafkajs computes, whatever the bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 50 }), (key) => {
+        expect(murmur2(Buffer.from(key))).toBe(theirs(Buffer.from(key)));
+      }),
+    );
   });
 
   it('is below the count', () => {
