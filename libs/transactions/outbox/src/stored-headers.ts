@@ -9,18 +9,28 @@ const encodedName = 'base64:';
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export function storeHeaders(headers: Readonly<Record<string, string | Buffer>>): StoredHeaders {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [storedName(name), storedValue(value)]),
-  );
+  const stored: Record<string, string | { readonly base64: string }> = {};
+  for (const name of Object.keys(headers)) put(stored, storedName(name), storedValue(headers[name] ?? ''));
+  return stored;
 }
 
 export function readHeaders(stored: StoredHeaders): Record<string, string | Buffer> {
-  return Object.fromEntries(
-    Object.entries(stored).map(([name, value]) => [
-      name.startsWith(encodedName) ? fromBase64(name.slice(encodedName.length)).toString('utf8') : name,
-      typeof value === 'string' ? value : fromBase64(value.base64),
-    ]),
-  );
+  const headers: Record<string, string | Buffer> = {};
+  for (const name of Object.keys(stored)) {
+    const value = stored[name] ?? '';
+    const read = name.startsWith(encodedName)
+      ? fromBase64(name.slice(encodedName.length)).toString('utf8')
+      : name;
+    put(headers, read, typeof value === 'string' ? value : fromBase64(value.base64));
+  }
+  return headers;
+}
+
+// Not by assignment: a header may have the name of an object's prototype.
+function put<T>(into: Record<string, T>, name: string, value: T): void {
+  if (name in into)
+    Object.defineProperty(into, name, { value, enumerable: true, configurable: true, writable: true });
+  else into[name] = value;
 }
 
 /** The text of bytes that came from outside; null when they are no UTF-8, or hold what Postgres refuses. */
@@ -40,6 +50,8 @@ function storedName(name: string): string {
 }
 
 function storedValue(value: string | Buffer): string | { base64: string } {
+  // Our own headers, all of them: nothing to decode.
+  if (typeof value === 'string' && value.isWellFormed() && !value.includes('\u0000')) return value;
   const bytes = Buffer.from(value);
   return plainText(bytes) ?? { base64: bytes.toString('base64') };
 }
