@@ -38,6 +38,12 @@ export function samplerFrom(env: Env): Sampler {
   return name.startsWith('parentbased_') ? new ParentBasedSampler({ root: root() }) : root();
 }
 
+/** Whether this sampler never samples below a span that is not sampled itself. */
+export function staysUnsampled(env: Env): boolean {
+  const name = env['OTEL_TRACES_SAMPLER'] || 'parentbased_traceidratio';
+  return name.startsWith('parentbased_') || name === 'always_off';
+}
+
 export interface Exporting {
   /** Names this replica. */
   readonly instance: string;

@@ -39,6 +39,18 @@ describe('a span', () => {
   afterAll(() => telemetry.shutdown());
   beforeEach(() => exporter.reset());
 
+  it('below one that is not sampled has ids of its own in the same trace, and is not recorded', async () => {
+    const { span } = startSpan('send', {
+      parent: stored.replace(/01$/, '00'),
+      attributes: { some: 'thing' },
+    });
+    span.end();
+    const { traceId, spanId, traceFlags } = span.spanContext();
+    expect([traceId, traceFlags, span.isRecording()]).toEqual(['a'.repeat(32), 0, false]);
+    expect(spanId).not.toBe('b'.repeat(16));
+    expect(exporter.getFinishedSpans()).toEqual([]);
+  });
+
   it('continues a stored traceparent, and what runs inside continues it', async () => {
     const inner = await withSpan(
       'process',

@@ -3,7 +3,8 @@ import { defaultResource, resourceFromAttributes } from '@opentelemetry/resource
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace';
 import { ATTR_SERVICE_INSTANCE_ID, ATTR_SERVICE_NAME } from '@opentelemetry/semantic-conventions';
-import { exportersFrom, samplerFrom } from './export.js';
+import { exportersFrom, samplerFrom, staysUnsampled } from './export.js';
+import { keepUnsampled } from './spans.js';
 import { logger } from './log.js';
 
 export interface TelemetryOptions {
@@ -70,6 +71,7 @@ function register({ service, instance, spanProcessors }: TelemetryOptions): Node
     textMapPropagator: null,
   });
   sdk.start();
+  keepUnsampled(staysUnsampled(process.env));
   return sdk;
 }
 
