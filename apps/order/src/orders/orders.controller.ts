@@ -157,7 +157,10 @@ export class OrdersController {
     response.once('close', end);
     // Decided between its commit and this watch it is found by the next poll: a look at once, for each order, cost as
     // much as its acceptance.
-    return (await this.watch.waitFor(order.orderId, isDecided, seconds * 1000, over.signal)) ?? order;
+    const decided = await this.watch.waitFor(order.orderId, isDecided, seconds * 1000, over.signal);
+    // The answer itself closes the response, and an abort costs an error with its stack.
+    response.off('close', end);
+    return decided ?? order;
   }
 }
 

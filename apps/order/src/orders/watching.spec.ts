@@ -47,7 +47,7 @@ describe('waiting for an order', () => {
     elsewhere = false;
     const before = polls.length;
     const here = watch.waitFor('third', isDecided, 5_000);
-    while (polls.length < before + 5) await new Promise((resolve) => setImmediate(resolve));
+    while (polls.length < before + 7) await new Promise((resolve) => setImmediate(resolve));
     watch.announce([approve(anOrder({ orderId: 'third' }), 1)]);
     await here;
     expect((polls.at(-1) ?? 0) - (polls.at(-2) ?? 0)).toBeGreaterThan(180);
