@@ -1,22 +1,24 @@
 import { type Answer, forAWhile, send, type ServiceName } from '@faultline/harness';
 import { eventually } from '@faultline/testing';
 import { expect, it } from '@jest/globals';
-import { aMug, services, type Stage } from './stage.js';
+import { aMug, long, services, type Stage } from './stage.js';
 
 /** Processes that end, asked or not. */
 export function endingProcesses(stage: () => Stage): void {
-  it.each(services)('%s is killed with -9: every order ends', async (service) => {
-    const { system, client, allIsWell } = stage();
-    const told = await client.during({ rate: 20, seed: 41 }, async () => {
-      expect(system.process(service).kill('SIGKILL')).toBe(true);
-      await forAWhile(1500);
+  // kills.e2e.spec.ts does that at many moments.
+  if (long)
+    it.each(services)('%s is killed with -9: every order ends', async (service) => {
+      const { system, client, allIsWell } = stage();
+      const told = await client.during({ rate: 20, seed: 41 }, async () => {
+        expect(system.process(service).kill('SIGKILL')).toBe(true);
+        await forAWhile(1500);
+      });
+      // Whoever was connected to order has no answer; nobody has a wrong one.
+      expect(
+        told.except('accepted', 'refused', 'unknown', ...(service === 'order' ? ['missing' as const] : [])),
+      ).toEqual([]);
+      await allIsWell();
     });
-    // Whoever was connected to order has no answer; nobody has a wrong one.
-    expect(
-      told.except('accepted', 'refused', 'unknown', ...(service === 'order' ? ['missing' as const] : [])),
-    ).toEqual([]);
-    await allIsWell();
-  });
 
   it.each(services)(
     '%s is asked to stop by SIGTERM under load: no request that it received fails, no message is lost',
