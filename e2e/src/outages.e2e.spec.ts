@@ -19,14 +19,26 @@ beforeAll(async () => {
 afterEach(endLoads);
 afterAll(() => stage?.close());
 
-describe('at the start', () => startWithoutBroker(() => stage));
+describe('at the start', () => {
+  startWithoutBroker(() => stage);
+});
 
 describe('with a broker', () => {
   beforeAll(() => stage.startBroker());
 
-  describe('the broker', () => brokerOutages(() => stage));
-  describe('the database', () => databaseOutages(() => stage));
-  describe('a clock', () => wrongClocks(() => stage));
-  describe('a pause', () => pauses(() => stage));
-  describe('processes', () => endingProcesses(() => stage));
+  describe('the broker', () => {
+    brokerOutages(() => stage);
+  });
+  describe('the database', () => {
+    databaseOutages(() => stage);
+  });
+  describe('a clock', () => {
+    wrongClocks(() => stage);
+  });
+  describe('a pause', () => {
+    pauses(() => stage);
+  });
+  describe('processes', () => {
+    endingProcesses(() => stage);
+  });
 });

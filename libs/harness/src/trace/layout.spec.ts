@@ -167,7 +167,7 @@ describe('the picture of a trace', () => {
     const failing = draw(layOut([aSpan('a', null, ['order', 'x'], [0, 5], { error: 'no' })], [], 100), {
       colour: true,
     });
-    expect(failing[1]).toMatch(/^\x1b\[31morder/);
+    expect(failing[1]?.startsWith('\x1b[31morder')).toBe(true);
   });
 
   it('of a trace that took no time at all is still one', () => {

@@ -362,7 +362,10 @@ describe('a definition that changed while sagas were under way', () => {
     const next: SagaDefinition<Order> = {
       ...placeOrderSaga,
       version: 2,
-      retriable: [...placeOrderSaga.retriable.flat()].reverse().map((step) => [step]),
+      retriable: placeOrderSaga.retriable
+        .flat()
+        .reverse()
+        .map((step) => [step]),
     };
     const [old, young] = [await placed(), await placed()];
     await db.database.pool.query('UPDATE saga SET definition_version = 2 WHERE id = $1', [young]);
