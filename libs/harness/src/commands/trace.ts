@@ -10,9 +10,9 @@ import { treeOf } from '../trace/tree.js';
 const help = `npm run trace -- <orderId>          draws the order's trace as a waterfall
 npm run trace -- <orderId> --json   the spans and the journal as JSON
 
-The services of a local system keep their last spans in files, at least ten minutes and at most twenty while there is
-traffic, or 32 MB of each service. They are read from there: no backend is needed, and the services may be down. The
-journal is asked of the order service, when it answers.
+The services of a local system keep their last spans in files: ten to twenty minutes while there is traffic, and at most
+64 MB of each service. They are read from there: no backend is needed, and the services may be down. The journal is
+asked of the order service, when it answers.
 
   --folder <folder>  of another system (.faultline; FAULTLINE_FOLDER)
   --order <url>      of its order service (http://127.0.0.1:3001; ORDER_PORT)

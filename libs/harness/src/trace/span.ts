@@ -30,7 +30,8 @@ const Value = z.looseObject({
   stringValue: z.string().optional(),
   boolValue: z.boolean().optional(),
   intValue: z.union([z.number(), z.string()]).optional(),
-  doubleValue: z.number().optional(),
+  /** NaN and the infinities come as text. */
+  doubleValue: z.union([z.number(), z.string().transform(Number)]).optional(),
   arrayValue: z.object({ values: z.array(z.unknown()) }).optional(),
 });
 const Attributes = z

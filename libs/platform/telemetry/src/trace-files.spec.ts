@@ -38,7 +38,7 @@ async function aSpan(name = 'process inventory.commands'): Promise<ReadableSpan[
       kind: SpanKind.CONSUMER,
       parent: stored,
       links: [stored],
-      attributes: { text: 'grün', count: 3, ratio: 0.5, yes: true, list: ['a', 'b'] },
+      attributes: { text: 'grün "\\ \n\u0000', count: 3, ratio: 0.5, yes: true, list: ['a', 'b'] },
     },
     (span) => {
       span.addEvent('decided', { reason: 'OUT_OF_STOCK' });

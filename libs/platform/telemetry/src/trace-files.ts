@@ -34,13 +34,13 @@ export class TraceFiles implements SpanExporter {
   #torn = true;
 
   constructor(options: TraceFilesOptions) {
-    this.#o = { largest: 16 * 1024 * 1024, longest: 10 * 60_000, trouble: () => undefined, ...options };
+    this.#o = { largest: 32 * 1024 * 1024, longest: 10 * 60_000, trouble: () => undefined, ...options };
     this.#file = join(options.folder, `${options.instance}.jsonl`);
     this.#older = join(options.folder, `${options.instance}.old.jsonl`);
   }
 
   export(spans: ReadableSpan[], done: Export[1]): void {
-    const written = this.#queue.then(() => this.#append(`${JSON.stringify(otlpJson(spans))}\n`));
+    const written = this.#queue.then(() => this.#append(`${otlpJson(spans)}\n`));
     this.#queue = written.then(
       () => {
         this.#failing = false;
