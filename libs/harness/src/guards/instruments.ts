@@ -75,8 +75,8 @@ export const shortDueLease: Patch = patch(
 /** A relay that can be held before it takes what waits: its service's messages are late. */
 export const slowRelay: Patch = before(
   files.relay,
-  'const rows = await takeWaiting(',
-  barrier('before-take', 'database'),
+  'const rows = await this.#take(held);',
+  barrier('before-take', 'this.#o.database'),
 );
 
 /** A bug. */

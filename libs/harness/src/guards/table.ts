@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { offending } from './demonstrate.js';
 import type { Demonstration, Guard } from './guard.js';
+import { unshown } from './unshown.js';
 
 /** What became of one guard. */
 export type Shown =
@@ -32,11 +33,18 @@ export function markdown(shown: readonly Shown[]): string {
   return [head, head.map(() => '---'), ...shown.map(cells)].map(line).join('\n');
 }
 
+/** What no schedule turns red, and why. */
+export function markdownOfUnshown(): string {
+  const head = ['what also protects', 'why nothing turns red'];
+  const rows = unshown.map(({ name, where, why }) => [`${name} (${link(where)})`, why]);
+  return [head, head.map(() => '---'), ...rows].map(line).join('\n');
+}
+
 function cells(shown: Shown): string[] {
   const { guard } = shown;
   return [
     guard.name,
-    `${guard.protections.map(({ what }) => what).join(' **and** ')} ([${fileName(guard.where)}](../${guard.where}))`,
+    `${guard.protections.map(({ what }) => what).join(' **and** ')} (${link(guard.where)})`,
     guard.invariants.join(', '),
     guard.schedule,
     ...(shown.verdict === 'shown'
@@ -47,7 +55,7 @@ function cells(shown: Shown): string[] {
 
 const line = (texts: readonly string[]): string =>
   `| ${texts.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`;
-const fileName = (path: string): string => path.split('/').at(-1) ?? path;
+const link = (path: string): string => `[${path.split('/').at(-1) ?? path}](../${path})`;
 
 /** Ids differ from run to run, and say nothing to whoever reads the table. */
 function withoutIds(text: string): string {
@@ -55,20 +63,22 @@ function withoutIds(text: string): string {
 }
 
 const page = fileURLToPath(new URL('../../../../docs/guards.md', import.meta.url));
-const markers = ['<!-- npm run guards -- --write -->', '<!-- end of the table -->'] as const;
+const shownMarkers = ['<!-- npm run guards -- --write -->', '<!-- end of the table -->'] as const;
+const unshownMarkers = ['<!-- not shown -->', '<!-- end of what is not shown -->'] as const;
 
-/** Puts the table between the markers of docs/guards.md and answers the page's path. */
+/** Puts the tables between the markers of docs/guards.md and answers the page's path. */
 export async function writeTable(shown: readonly Shown[]): Promise<string> {
   const text = await readFile(page, 'utf8');
-  await writeFile(page, between(text, markdown(shown)));
+  const withTable = between(text, shownMarkers, markdown(shown));
+  await writeFile(page, between(withTable, unshownMarkers, markdownOfUnshown()));
   return relative(process.cwd(), page);
 }
 
 /** Replaces what stands between the markers. Throws when they are not there once, in their order. */
-export function between(text: string, table: string): string {
-  const [before, rest, more] = text.split(markers[0]);
-  const [, after, evenMore] = rest?.split(markers[1]) ?? [];
+export function between(text: string, [start, end]: readonly [string, string], table: string): string {
+  const [before, rest, more] = text.split(start);
+  const [, after, evenMore] = rest?.split(end) ?? [];
   if (before === undefined || after === undefined || more !== undefined || evenMore !== undefined)
-    throw new Error(`docs/guards.md must have ${markers.join(' and ')} once each`);
-  return `${before}${markers[0]}\n\n${table}\n\n${markers[1]}${after}`;
+    throw new Error(`the page must have ${start} and ${end} once each`);
+  return `${before}${start}\n\n${table}\n\n${end}${after}`;
 }

@@ -4,6 +4,7 @@ import {
   aHurriedMug,
   aMug,
   before,
+  crashPoint,
   decideWithin,
   files,
   patch,
@@ -93,11 +94,12 @@ export const relayGuards: readonly Guard[] = [
       },
     ],
     schedule:
-      "an approval has its numbers in the outbox and is not committed; a later order's rows are sent; the approval commits before they are deleted",
+      "an approval has its numbers in the outbox and is not committed; a later order's rows are sent; the approval commits before they are deleted, and the relay dies after that",
     services: ['order'],
     instruments: [
       repeatSoon,
       beforeSettle,
+      crashPoint('after-delete'),
       patch(
         files.sagaStep,
         '...record.parts(sagas.messages, settings)]));',
@@ -113,7 +115,9 @@ export const relayGuards: readonly Guard[] = [
       await sent.reached();
       await saved.open();
       await becomes(stage, first, 'APPROVED');
+      const crash = stage.system.crashAt('order', 'after-delete');
       await sent.open();
+      await crash.struck();
     },
   },
   {
@@ -143,9 +147,12 @@ export const relayGuards: readonly Guard[] = [
       await sent.reached();
       system.freeze('order');
       await system.process('order-2').start();
-      await until('order-2 takes the leases', async () => {
-        const taken = await databases.read('order', "SELECT 1 FROM relay_lease WHERE owner = 'order-2'");
-        return taken.length > 0;
+      await until('order-2 holds what order-1 has sent', async () => {
+        const others = await databases.read(
+          'order',
+          "SELECT 1 FROM outbox JOIN relay_lease USING (partition) WHERE owner <> 'order-2'",
+        );
+        return others.length === 0;
       });
       await system.process('order-2').stop({ signal: 'SIGKILL' });
       await sent.open();
