@@ -93,7 +93,7 @@ function whyNothing(orderId: string, asked: Asked, kept: TraceFolder | null, { f
   const ended = order.settledAt ?? order.decidedAt ?? order.createdAt;
   const hint = `Its journal is at ${url}/orders/${orderId}/timeline`;
   if (kept === null)
-    return `Order ${orderId} is there, but no spans are kept in ${folder}. Name the folder of the system with --folder. ${hint}`;
+    return `Order ${orderId} is there, but no spans are kept in ${folder}: another system's folder is named by --folder, and OTEL_TRACES_SAMPLER, OTEL_TRACES_EXPORTER or OTEL_SDK_DISABLED may keep spans from being written. ${hint}`;
   const oldest = kept.oldest('order');
   if (oldest !== null && Date.parse(order.createdAt) < oldest)
     return `Order ${orderId} was placed at ${clock(Date.parse(order.createdAt))} UTC, and the spans that are kept begin at ${clock(oldest)}: its trace is forgotten. ${hint}`;
