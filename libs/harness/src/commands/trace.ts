@@ -39,10 +39,10 @@ export async function run(args: string[]): Promise<number> {
     throw new Problem(
       `${given} is no order id. An order id is a UUID, as POST /orders answers it: 01990000-0000-7000-8000-000000000000`,
     );
-  const folder = values.folder ?? process.env['FAULTLINE_FOLDER'] ?? join(root, '.faultline');
+  const folder = values.folder ?? (process.env['FAULTLINE_FOLDER'] || join(root, '.faultline'));
   const found = await findTrace(orderId, {
     folder: join(folder, 'traces'),
-    url: (values.order ?? `http://127.0.0.1:${process.env['ORDER_PORT'] ?? 3001}`).replace(/\/$/, ''),
+    url: (values.order ?? `http://127.0.0.1:${process.env['ORDER_PORT'] || 3001}`).replace(/\/$/, ''),
   });
   const text = values.json ? JSON.stringify(asJson(found), null, 2) : asText(found).join('\n');
   // Whole, before the process ends: a pipe takes 64 KiB at a time.
