@@ -15,6 +15,15 @@ export {
   type Progress,
 } from './crash-test/crash-test.js';
 export { holds, reportOf, verdictLines, writeReport, type Report } from './crash-test/report.js';
+export {
+  demonstrateIn,
+  type Guard,
+  guards,
+  offending,
+  openWorld,
+  takeOutOne,
+  type World,
+} from './guards/index.js';
 export { endLoads, forAWhile, startLoad, type Arrival, type Load, type LoadOptions } from './load.js';
 export type { Patch } from './patching/patch.js';
 export { observe, type Observation } from './observation.js';
