@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import {
   Client,
@@ -17,6 +18,7 @@ import {
   verdictLines,
 } from '@faultline/harness';
 import { eventually } from '@faultline/testing';
+import { freezing } from './replicas/freezing.js';
 import { machinePace } from './replicas/machine-pace.js';
 import { type Work, workOf } from './replicas/work.js';
 
@@ -28,13 +30,18 @@ const second = SERVICES.map((service): ReplicaName => `${service}-2`);
 /** 12 s: a lease ends after 5 s, a session after 10 s, and a neighbour looks once a second. */
 const takeOver = { waiting: 11_000, working: 1000 };
 
+const frozen = freezing(second);
 let system: HarnessSystem;
 let client: Client;
 let observation: Observation;
 let pace: Awaited<ReturnType<typeof machinePace>>;
 
 beforeAll(async () => {
-  system = await startSystem('replicas', { replicas: 2 });
+  system = await startSystem('replicas', {
+    replicas: 2,
+    patches: frozen.patches,
+    serviceEnv: frozen.serviceEnv,
+  });
   observation = await observe(system);
   client = new Client(system.urls, (service) => system.replicaUrls(service));
 });
@@ -45,6 +52,7 @@ afterEach(endLoads);
 afterAll(async () => {
   await observation?.stop();
   await system?.stop();
+  frozen.close();
 });
 
 const urlOf = (name: ReplicaName): string => {
@@ -153,10 +161,10 @@ it('one of each is killed and stays dead: its neighbour has taken over everythin
   await fairlyShared(30_000);
 });
 
-it('one of each is frozen past lease and session: when it wakes, no fence and no order is broken', async () => {
+it('one of each is frozen past lease and session, with rows published and not deleted: no fence, no order is broken when it wakes', async () => {
   const load = startLoad(client, { rate: 20, seed: 83 });
   await forAWhile(1000);
-  for (const name of second) system.freeze(name);
+  await Promise.all(second.map((name) => frozen.freeze(name)));
   try {
     await measured('everything taken over', first, takeOver, async (name) => {
       expect(await work(name)).toMatchObject({ consumes: 3, publishes: 3 });
@@ -166,6 +174,8 @@ it('one of each is frozen past lease and session: when it wakes, no fence and no
     for (const name of second) system.thaw(name);
   }
   await fairlyShared(30_000);
+  for (const name of second)
+    expect(readFileSync(system.log(name), 'utf8')).toContain('relay lost a lease while it published');
   await allIsWell(load);
 });
 
