@@ -14,7 +14,7 @@ export function reportOf(results: Results): string {
   return [
     `# Faultline beside plain SQL, ${results.at}`,
     `${machine.processors} x ${machine.model}, ${machine.memoryGigabytes} GB, Node ${machine.node}; ` +
-      `${results.rounds} rounds of ${results.secondsPerRound} s per load, ${results.fsync ? 'with' : 'without'} fsync. ` +
+      `${results.rounds} rounds of ${results.secondsPerRound} s per load, ${results.fsync ? 'with' : 'without'} fsync, nothing traced unless it says so. ` +
       (foreign <= quietBelow
         ? `A quiet machine: others used ${foreign.toFixed(2)} of a processor.`
         : `NOT a quiet machine: others used ${foreign.toFixed(2)} processors. Trust ratios, CPU and counts, not rates.`),

@@ -49,7 +49,11 @@ export class Session {
   ) {}
 
   static async start(options: Options): Promise<Session> {
-    const env: Record<string, string> = options.profile === undefined ? {} : profiled(options.profile);
+    // Bare has no traces either; what they cost is a part of its own.
+    const env: Record<string, string> = {
+      OTEL_TRACES_SAMPLER: 'always_off',
+      ...(options.profile === undefined ? {} : profiled(options.profile)),
+    };
     const system = await startSystem('bench', { env, durable: options.fsync });
     try {
       const counters = await Counters.start(system);
