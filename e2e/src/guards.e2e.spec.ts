@@ -16,6 +16,9 @@ const sample = ['inbox-and-idempotence', 'row-locks', 'checked-send', 'tombstone
 const chosen = guards.filter(({ name }) => long || sample.includes(name));
 const named = (guard: Guard) => ({ guard, name: guard.name, letters: guard.invariants.join(' or ') });
 
+/** Ten times what the slowest takes on two quiet cores. */
+const patience = 300_000;
+
 describe('a guard that is taken out', () => {
   let world: World;
   const nobodyListens = (): void => undefined;
@@ -25,19 +28,27 @@ describe('a guard that is taken out', () => {
   });
   afterAll(() => world?.close());
 
-  it.each(chosen.map(named))('$name: $letters breaks without it, and nothing with it', async ({ guard }) => {
-    const { withGuard, without } = await demonstrateIn(world, guard, nobodyListens);
-    expect(withGuard).toEqual([]);
-    expect(offending(guard, without)).not.toEqual([]);
-  });
+  it.each(chosen.map(named))(
+    '$name: $letters breaks without it, and nothing with it',
+    async ({ guard }) => {
+      const { withGuard, without } = await demonstrateIn(world, guard, nobodyListens);
+      expect(withGuard).toEqual([]);
+      expect(offending(guard, without)).not.toEqual([]);
+    },
+    patience,
+  );
 
   const covered = chosen.filter(({ protections }) => long && protections.length > 1);
   const parts = covered.flatMap((guard) =>
     guard.protections.map((protection) => ({ ...named(guard), protection, what: protection.what })),
   );
   if (parts.length > 0) {
-    it.each(parts)('$name: $letters holds without $what alone', async ({ guard, protection }) => {
-      expect(await takeOutOne(world, guard, protection)).toEqual([]);
-    });
+    it.each(parts)(
+      '$name: $letters holds without $what alone',
+      async ({ guard, protection }) => {
+        expect(await takeOutOne(world, guard, protection)).toEqual([]);
+      },
+      patience,
+    );
   }
 });

@@ -31,7 +31,7 @@ export async function closeBarrier(url: string, name: string): Promise<Barrier> 
   await client.connect();
   await client.query('SELECT pg_advisory_lock($1, $2)', [namespace, numberOf(name)]);
   return {
-    async reached(within = 20_000) {
+    async reached(within = 60_000) {
       await eventually(
         async () => {
           const { rowCount } = await client.query(

@@ -20,7 +20,7 @@ export async function demonstrateIn(
     guard.services,
     patchesOf(guard, [...instrumentsOf(guard), ...patchesIn(guard.protections)]),
   );
-  return { withGuard, without: await run(guard.protections) };
+  return { withGuard, without: await run(guard.protections, guard.patience) };
 }
 
 /**
@@ -54,7 +54,7 @@ async function begin(
   world: World,
   guard: Guard,
   without: readonly Protection[],
-): Promise<(without: readonly Protection[]) => Promise<string[]>> {
+): Promise<(without: readonly Protection[], within?: number) => Promise<string[]>> {
   const { client, observation } = await world.begin(
     patchesOf(guard, [...instrumentsOf(guard), ...patchesIn(without)]),
   );
@@ -68,10 +68,10 @@ async function begin(
   });
   // An order beside those of the schedule: the audit has something of everything to look at.
   await client.place(aMug);
-  await client.allEnded(30_000);
-  return async (protections) => {
+  await client.allEnded(60_000);
+  return async (protections, within = 60_000) => {
     await guard.run(stageWithout(protections));
-    const verdicts = await judge(world.system, client, observation, { within: guard.patience ?? 30_000 });
+    const verdicts = await judge(world.system, client, observation, { within });
     return verdicts
       .flatMap(({ invariant, rows }) => rows.map((row) => `${invariant}: ${row}`))
       .filter((finding) => !guard.expected?.test(finding));

@@ -47,7 +47,7 @@ export interface Guard {
   run(stage: Stage): Promise<void>;
   /** What the audit finds with the guard in place because the schedule wants it so: a dead letter that was redriven. */
   readonly expected?: RegExp;
-  /** How long the audit waits for orders to end, in milliseconds: short where they cannot. */
+  /** How long the audit waits for orders to end without the guard, in milliseconds: short where they cannot. */
   readonly patience?: number;
 }
 

@@ -13,7 +13,7 @@ export async function place({ client }: Stage, body: OrderBody): Promise<string>
 }
 
 /** Resolves when the order has this status. */
-export function becomes({ client }: Stage, orderId: string, status: string, within = 20_000): Promise<void> {
+export function becomes({ client }: Stage, orderId: string, status: string, within = 60_000): Promise<void> {
   return eventually(
     async () => {
       const order = await client.get(orderId);
@@ -69,7 +69,7 @@ export function waitsForRowOr(
 }
 
 /** Resolves when the condition holds; throws with what was waited for. */
-export function until(what: string, holds: () => Promise<boolean> | boolean, within = 20_000): Promise<void> {
+export function until(what: string, holds: () => Promise<boolean> | boolean, within = 60_000): Promise<void> {
   return eventually(
     async () => {
       if (!(await holds())) throw new Error(`not yet: ${what}`);

@@ -124,7 +124,7 @@ export const depositGuards: readonly Guard[] = [
     async run(stage) {
       const crash = stage.system.crashAt('payment', 'after-key-before-effect');
       await stage.client.deposit('customer-2', 500);
-      await crash.struck();
+      await crash.struck(60_000);
       await place(stage, aMug);
     },
   },
@@ -150,7 +150,7 @@ export const depositGuards: readonly Guard[] = [
     async run(stage) {
       const crash = stage.system.crashAt('payment', 'after-commit-before-answer');
       await stage.client.deposit('customer-2', 500);
-      await crash.struck();
+      await crash.struck(60_000);
       await place(stage, aMug);
     },
   },

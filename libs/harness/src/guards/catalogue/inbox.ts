@@ -32,7 +32,7 @@ const diesBeforeItsOffset: Pick<Guard, 'schedule' | 'services' | 'instruments' |
   async run(stage) {
     const crash = stage.system.crashAt('payment', 'after-commit-before-offset');
     await place(stage, aMug);
-    await crash.struck();
+    await crash.struck(60_000);
   },
 };
 
@@ -73,7 +73,7 @@ export const inboxGuards: readonly Guard[] = [
     async run(stage) {
       const crash = stage.system.crashAt('payment', 'after-receive-before-transaction');
       await place(stage, aMug);
-      await crash.struck();
+      await crash.struck(60_000);
     },
   },
   {
@@ -106,7 +106,7 @@ export const inboxGuards: readonly Guard[] = [
     async run(stage) {
       const crash = stage.system.crashAt('payment', 'after-effect-before-inbox');
       await place(stage, aMug);
-      await crash.struck();
+      await crash.struck(60_000);
     },
   },
 ];

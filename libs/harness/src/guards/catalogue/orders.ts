@@ -44,7 +44,7 @@ export const orderGuards: readonly Guard[] = [
     async run(stage) {
       const crash = stage.system.crashAt('order', 'after-order-commit-before-answer');
       await place(stage, aMug);
-      await crash.struck();
+      await crash.struck(60_000);
     },
   },
   {
@@ -130,7 +130,7 @@ export const orderGuards: readonly Guard[] = [
     async run(stage) {
       const crash = stage.system.crashAt('order', 'before-order-insert');
       await place(stage, aMug);
-      await crash.struck();
+      await crash.struck(60_000);
       await published(stage, 'inventory');
     },
   },
@@ -166,11 +166,11 @@ export const orderGuards: readonly Guard[] = [
         `${saveReplies} if (sagas.messages.length > 0) globalThis.faultlineCrashPoint('after-decision-commit');`,
       ),
     ],
-    patience: 15_000,
+    patience: 10_000,
     async run(stage) {
       const crash = stage.system.crashAt('order', 'after-decision-commit');
       await place(stage, aMug);
-      await crash.struck();
+      await crash.struck(60_000);
     },
   },
 ];

@@ -34,7 +34,7 @@ export const poisonGuards: readonly Guard[] = [
     services: ['order', 'payment'],
     instruments: [authorizeFails, decideWithin(3)],
     expected: deadLetterOfTheBug,
-    patience: 8000,
+    patience: 10_000,
     async run(stage) {
       await place(stage, { ...aMug, customerId: unlucky });
       await place(stage, aMug);
@@ -69,7 +69,7 @@ export const poisonGuards: readonly Guard[] = [
     async run(stage) {
       const crash = stage.system.crashAt('payment', 'after-commit-before-offset');
       const orderId = await place(stage, { ...aMug, customerId: unlucky });
-      await crash.struck();
+      await crash.struck(60_000);
       await until('the order ends', async () => (await stage.client.get(orderId)).settlement === 'UNDONE');
     },
   },
@@ -126,7 +126,7 @@ export const poisonGuards: readonly Guard[] = [
       ),
     ],
     expected: /: REFUSED_BY_BROKER$/,
-    patience: 8000,
+    patience: 10_000,
     async run(stage) {
       const { client, system } = stage;
       const body = { ...aMug, customerId: unlucky };

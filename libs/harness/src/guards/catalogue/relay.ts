@@ -117,7 +117,7 @@ export const relayGuards: readonly Guard[] = [
       await becomes(stage, first, 'APPROVED');
       const crash = stage.system.crashAt('order', 'after-delete');
       await sent.open();
-      await crash.struck();
+      await crash.struck(60_000);
     },
   },
   {

@@ -82,7 +82,7 @@ export const sagaGuards: readonly Guard[] = [
     services: ['order', 'payment'],
     instruments: [authorizeFails, decideWithin(3)],
     expected: deadLetterOfTheBug,
-    patience: 6000,
+    patience: 10_000,
     async run(stage) {
       const orderId = await place(stage, { ...aMug, customerId: unlucky });
       await notes(stage, 'order', orderId, 'authorize-payment dead-lettered');
