@@ -181,6 +181,21 @@ describe('P is broken by', () => {
     ['an approved order of somebody without a wallet', { ...books, money: { ...books.money, wallets: [] } }],
   ])('%s', (_, wrong) => expect(isBroken(agreement(wrong, told))).toBe(true));
 
+  it('services that agree with each other and not with what the client saw approved', () => {
+    const richer = { ...order, total: 1980, lines: [{ sku: 'mug', quantity: 2, unitPrice: 990 }] };
+    const { rows } = agreement(books, { ...told, accepted: [{ ...placement, order: richer }] });
+    expect(rows).toEqual([
+      expect.stringMatching(/^the client's approved orders are worth 1980/),
+      expect.stringMatching(/^the client's approved orders hold 2/),
+    ]);
+    const stranger = { ...order, customerId: 'stranger', total: 0, lines: [] };
+    const { rows: unknown } = agreement(books, {
+      ...told,
+      accepted: [placement, { ...placement, order: stranger }],
+    });
+    expect(unknown).toEqual(['approved orders of stranger, who has no wallet']);
+  });
+
   const reserved = (status: string) => ({
     ...tables,
     reservations: [{ ...tables.reservations[0], orderId: 'o', status, lines: [{ sku: 'mug', quantity: 1 }] }],

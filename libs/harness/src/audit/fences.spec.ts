@@ -32,6 +32,11 @@ describe('F of relay leases', () => {
     expect(leases('order', [], [taken(7, 'order-2')]).rows).toHaveLength(1);
   });
 
+  it('is broken by a lease that vanishes', () => {
+    const gone = change<Lease>(lease('order-1', 1), null);
+    expect(leases('order', [...begun(), gone], []).rows).toEqual(['order: lease 0 of order-1 was deleted']);
+  });
+
   it('is broken by the stale holder that settles after it was taken over', () => {
     const changes = [...begun(), change(lease('order-1', 1), lease('order-2', 2))];
     expect(leases('order', changes, [taken(1, 'order-1')]).rows).toHaveLength(1);
