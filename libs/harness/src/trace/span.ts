@@ -75,8 +75,8 @@ export function spansOf(otlp: unknown): Span[] {
       .map((span): Span => {
         const { traceId, spanId, name, attributes, links, status } = span;
         return {
-          service: String(resource.attributes['service.name'] ?? 'unknown'),
-          instance: String(resource.attributes['service.instance.id'] ?? 'unknown'),
+          service: textOf(resource.attributes, 'service.name') ?? 'unknown',
+          instance: textOf(resource.attributes, 'service.instance.id') ?? 'unknown',
           traceId,
           spanId,
           parentSpanId: span.parentSpanId || null,
@@ -105,7 +105,11 @@ function plain(value: z.infer<typeof Value>): unknown {
 
 /** An attribute as text; null when it is not there. */
 export function attributeOf(span: Span, name: string): string | null {
-  const value = span.attributes[name];
+  return textOf(span.attributes, name);
+}
+
+function textOf(attributes: Span['attributes'], name: string): string | null {
+  const value = attributes[name];
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
     ? String(value)
     : null;
