@@ -8,14 +8,7 @@ import {
 } from '@faultline/database';
 import type { ConsumerOptions, ReceivedRecord } from '@faultline/messaging';
 import { traceIdOf } from '@faultline/telemetry';
-import {
-  type Batch,
-  BatchRecord,
-  namesIn,
-  type Poison,
-  type Poisoned,
-  seenPart,
-} from './batch.js';
+import { type Batch, BatchRecord, namesIn, type Poison, type Poisoned, seenPart } from './batch.js';
 import type { Decoded } from './decode.js';
 import { inboxIdOf } from './inbox.js';
 import type { Log } from './log.js';
