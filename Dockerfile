@@ -54,4 +54,4 @@ WORKDIR /faultline/apps/${APP}
 USER 1000:1000
 ENTRYPOINT ["sh", "/faultline/with-token.sh"]
 # The memory that npm start gives a service, too (infra/local/services.mjs).
-CMD ["node", "--max-old-space-size=192", "--max-semi-space-size=2", "dist/main.js"]
+CMD ["node", "--max-old-space-size=192", "--max-semi-space-size=8", "dist/main.js"]

@@ -11,9 +11,10 @@ import { root, node } from './root.mjs';
 /** In the order in which they are started. */
 export const SERVICES = ['inventory', 'payment', 'order'];
 
-// A small young generation costs no throughput and saves 10 to 20 MB per service (2,000 orders, 16 at a time).
-// --optimize-for-size would save 20 MB more, for half as much CPU per order again.
-const MEMORY = ['--max-old-space-size=192', '--max-semi-space-size=2'];
+// The young generation: what an order leaves behind must die there. With 2 MB the batches of 64 orders outlive it, and a
+// service spends a fifth of its time on collecting the old one; 8 MB cost 14 MB per service, 16 MB cost 30 and give
+// little more. --optimize-for-size would save 20 MB, for half as much CPU per order again.
+const MEMORY = ['--max-old-space-size=192', '--max-semi-space-size=8'];
 
 // What of the starter's environment a service may see: its own settings come from here and from nowhere else.
 const INHERITED = /^(PATH|HOME|USER|TMPDIR|LANG|LC_.*|TZ|NO_COLOR|OTEL_.*|FAULTLINE_(?!FOLDER$).*)$/;
