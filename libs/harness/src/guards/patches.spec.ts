@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { patched } from '../patching/patch.js';
 import { guards } from './index.js';
+import { unshown } from './unshown.js';
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
 const built = (file: string): string => readFileSync(`${root}${file}`, 'utf8');
@@ -22,4 +23,8 @@ describe('the guards', () => {
       expect(built(where)).not.toBe('');
     },
   );
+
+  it.each(unshown)('$name, which nothing turns red, is in the file that is named', ({ where }) => {
+    expect(built(where)).not.toBe('');
+  });
 });
