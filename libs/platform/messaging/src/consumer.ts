@@ -12,6 +12,8 @@ export interface ConsumerOptions {
   /** Names this process in its group: it takes the place of its dead predecessor at once. Unique among the living. */
   readonly instanceId: string;
   readonly topics: readonly string[];
+  /** How many partitions the topics have together; 64 unless told. kafkajs wakes so many workers with each fetch. */
+  readonly partitions?: number;
   /**
    * Handles everything that one fetch brought, over all partitions; within a partition in order. Resolves when it is
    * durable. What it throws is logged, and the same records come again, for ever: offsets move only past what was

@@ -12,6 +12,7 @@ export interface MembershipOptions {
   readonly groupId: string;
   readonly instanceId: string;
   readonly topics: readonly string[];
+  readonly partitions?: number;
   readonly log?: Log;
   handle(records: readonly ReceivedRecord[], control: BatchControl): Promise<void>;
   onBatch?(size: number): void;
@@ -99,7 +100,7 @@ export class Membership {
         autoCommit: false,
         eachBatchAutoResolve: false,
         // As many as a fetch can have partitions: fewer would hand them over one after the other, unmerged.
-        partitionsConsumedConcurrently: 64,
+        partitionsConsumedConcurrently: this.#o.partitions ?? 64,
         eachBatch: (payload) => this.#eachBatch(payload),
       });
     });

@@ -164,12 +164,21 @@ export class BrokerSide {
         groupId,
         instanceId: instance,
         topics: [...topics],
+        partitions: this.#partitionsOf(topics),
         handle,
         log,
         onBatch: (size) => onBatch?.(groupId, size),
       });
       consumers.set(groupId, consumer);
     }
+  }
+
+  #partitionsOf(topics: readonly string[]): number {
+    const counts = this.#o.topics.map(({ topic, partitions }) => (topics.includes(topic) ? partitions : 0));
+    return Math.max(
+      1,
+      counts.reduce((sum, count) => sum + count, 0),
+    );
   }
 
   async #halt(): Promise<void> {
