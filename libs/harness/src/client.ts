@@ -256,8 +256,9 @@ async function untilDefinite(within: number, ask: () => Promise<Answer>): Promis
   while (performance.now() < until) {
     const answer = await ask().catch(() => undefined);
     if (answer && answer.status < 500 && answer.status !== 409 && answer.status !== 429) return answer;
-    await new Promise((resolve) => setTimeout(resolve, pause));
-    pause = Math.min(pause * 2, 1000);
+    // With the upper half left to chance and growing apart: hundreds that wait for one service must not storm it.
+    await new Promise((resolve) => setTimeout(resolve, pause / 2 + (Math.random() * pause) / 2));
+    pause = Math.min(pause * 2, 4000);
   }
   return undefined;
 }

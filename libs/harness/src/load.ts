@@ -82,8 +82,10 @@ export function startLoad(client: Client, { rate, seed, patience = 90_000 }: Loa
       placements.push(placement);
     });
     track(placed);
-    if (arrivals.length % 20 === 0) track(client.deposit(`customer-${1 + Math.floor(random() * 100)}`, 500));
-    if (arrivals.length % 20 === 10) track(client.deliver(pick(random, skus), 3));
+    // About what twenty orders take: shelves and wallets never run dry, however long it goes on.
+    if (arrivals.length % 20 === 0)
+      track(client.deposit(`customer-${1 + Math.floor(random() * 100)}`, 35_000));
+    if (arrivals.length % 20 === 10) track(client.deliver(pick(random, skus), 50));
   };
   const arrive = (): void => {
     // Whoever should have come while this process was busy comes now, and is counted from when it should have come.

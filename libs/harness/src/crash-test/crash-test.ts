@@ -4,7 +4,7 @@ import { Client } from '../client.js';
 import { planOf } from '../kills/plan.js';
 import { OpenOrders, type Recovery } from '../kills/recovery.js';
 import { Strikes, type Struck } from '../kills/strikes.js';
-import { type Arrival, endLoads, type Load, startLoad } from '../load.js';
+import { type Arrival, endLoads, forAWhile, type Load, startLoad } from '../load.js';
 import { type Observation, observe } from '../observation.js';
 import { worstOf } from './figures.js';
 import { type ProcessName, SERVICES, startSystem, type System } from '../system.js';
@@ -53,6 +53,8 @@ export interface CrashTestResult {
 const tellEvery = 250;
 /** How long everything may take to end after the last strike. */
 const settleWithin = 180_000;
+/** How long it may take to read where the orders stand when it is ended early. */
+const listWithin = 5000;
 
 /** Strikes a system of its own by a seeded plan under load, lets it settle and judges it. Throws when it cannot start. */
 export async function crashTest(options: CrashTestOptions): Promise<CrashTestResult> {
@@ -138,7 +140,11 @@ class Run {
   }
 
   async #settle(load: Load): Promise<void> {
-    if (this.o.signal.aborted) return;
+    if (this.o.signal.aborted) {
+      // What is known, at least: the client saw most orders last when it placed them.
+      await Promise.race([this.#client.listed().catch(() => undefined), forAWhile(listWithin)]);
+      return;
+    }
     await load.stop();
     await this.#strikes.recovered(settleWithin);
     await this.system.whenReady({ within: settleWithin });

@@ -19,6 +19,8 @@ export interface Report {
   readonly figures: Figures;
   /** What became of the system after each strike. */
   readonly recoveries: readonly Recovery[];
+  /** What did not come back in time. */
+  readonly lost: readonly string[];
   readonly verdicts: readonly Verdict[] | null;
   readonly machine: { readonly node: string; readonly cpus: number };
 }
@@ -38,6 +40,7 @@ export function reportOf(run: Run, result: CrashTestResult): Report {
     seconds: result.seconds,
     figures: figuresOf(result),
     recoveries: result.struck.recoveries,
+    lost: result.struck.lost,
     verdicts: result.verdicts,
     machine: { node: process.version, cpus: availableParallelism() },
   };

@@ -139,6 +139,24 @@ describe('strikes', () => {
     expect(strikes.struck.kills).toBe(0);
   });
 
+  it('are patient anew when a process is struck again before it was ready', async () => {
+    const { system, strikes, decide, run } = begin([strike(['order'], { againAfter: 1 })]);
+    const looks: ((failure?: Error) => void)[] = [];
+    system.whenReady = () =>
+      new Promise((resolve, reject) => looks.push((failure) => (failure ? reject(failure) : resolve())));
+    await eventually(() => expect(looks).toHaveLength(1));
+    system.bringBack('order');
+    await run;
+    expect(strikes.struck.kills).toBe(2);
+    looks[0]?.(new Error('too late for the first strike'));
+    await eventually(() => expect(looks).toHaveLength(2));
+    looks[1]?.();
+    decide();
+    await strikes.recovered(5000);
+    expect(strikes.struck.lost).toEqual([]);
+    expect(strikes.struck.recoveries.map(({ ready }) => typeof ready)).toEqual(['number', 'number']);
+  });
+
   it('name what did not come back', async () => {
     const { system, strikes, decide, run } = begin([strike(['order'])]);
     system.whenReady = () => Promise.reject(new Error('order did not become ready'));

@@ -26,6 +26,13 @@ export interface Struck {
   readonly lost: readonly string[];
 }
 
+/** A process that was struck and has not been seen ready since. */
+interface Down {
+  readonly recoveries: Recovery[];
+  /** Resolves when the run that was struck last has ended. */
+  exited: Promise<unknown>;
+}
+
 /**
  * Carries out a plan. Nothing is struck that is down already: a kill that hits nothing is none. A strike of its own waits
  * while more than a third of the processes recover, so that on a slow machine, too, most kills hit work and not a start.
@@ -36,8 +43,7 @@ export class Strikes {
   readonly #lost: string[] = [];
   readonly #recovering = new Set<Promise<void>>();
   readonly #frozen = new Set<ProcessName>();
-  /** How many recoveries of each process are under way. */
-  readonly #down = new Map<ProcessName, number>();
+  readonly #down = new Map<ProcessName, Down>();
   #kills = 0;
   #freezes = 0;
 
@@ -128,33 +134,42 @@ export class Strikes {
     this.#track(thawed);
   }
 
-  #follow(name: ProcessName, signal: string, strike: number, down: Promise<unknown>): void {
+  #follow(name: ProcessName, signal: string, strike: number, exited: Promise<unknown>): void {
     const ids = this.o.orders.undecided;
     const recovery: Recovery = { process: name, signal, strike, at: Date.now(), inFlight: ids.size };
     this.#recoveries.push(recovery);
-    this.#down.set(name, (this.#down.get(name) ?? 0) + 1);
-    const ready = down
-      .then(() => this.#ready(name))
-      .finally(() => this.#isBack(name))
-      .then(
-        () => {
-          recovery.ready = Date.now() - recovery.at;
-          this.#outages.push({ from: recovery.at, to: Date.now() });
-        },
-        (error: unknown) => {
-          if (!this.o.signal.aborted) this.#lost.push(error instanceof Error ? error.message : String(error));
-        },
-      );
+    const down = this.#down.get(name) ?? { recoveries: [], exited };
+    down.recoveries.push(recovery);
+    down.exited = exited;
+    if (!this.#down.has(name)) {
+      this.#down.set(name, down);
+      this.#track(this.#watch(name, down));
+    }
     const decided = this.o.orders.decided(ids).then(() => {
       recovery.decided = Date.now() - recovery.at;
     });
-    this.#track(Promise.all([ready, decided]));
+    this.#track(decided);
   }
 
-  #isBack(name: ProcessName): void {
-    const left = (this.#down.get(name) ?? 1) - 1;
-    if (left === 0) this.#down.delete(name);
-    else this.#down.set(name, left);
+  /** Until it is ready, however often it is struck meanwhile: patience begins anew with every strike. */
+  async #watch(name: ProcessName, down: Down): Promise<void> {
+    for (;;) {
+      const strikes = down.recoveries.length;
+      await down.exited;
+      const failure = await this.#ready(name).then(
+        () => undefined,
+        (error: unknown) => (error instanceof Error ? error.message : `${name} did not come back`),
+      );
+      if (down.recoveries.length > strikes && !this.o.signal.aborted) continue;
+      this.#down.delete(name);
+      const now = Date.now();
+      for (const recovery of down.recoveries) {
+        this.#outages.push({ from: recovery.at, to: now });
+        if (failure === undefined) recovery.ready = now - recovery.at;
+      }
+      if (failure !== undefined && !this.o.signal.aborted) this.#lost.push(failure);
+      return;
+    }
   }
 
   async #ready(name: ProcessName): Promise<void> {
