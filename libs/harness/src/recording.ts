@@ -20,13 +20,18 @@ import { SERVICES, type ServiceName } from './system.js';
 export interface Recording {
   written(service: ServiceName): Promise<WrittenRow[]>;
   removed(service: ServiceName): Promise<GuardedChange<RemovedRow>[]>;
-  deadLetters(service: ServiceName): Promise<GuardedChange<KeptLetter>[]>;
-  inbox(service: ServiceName): Promise<GuardedChange<InboxRow>[]>;
+  /** Dead letters that are gone. */
+  goneLetters(service: ServiceName): Promise<GuardedChange<KeptLetter>[]>;
+  /** Inbox rows that were changed or deleted. */
+  forgotten(service: ServiceName): Promise<GuardedChange<InboxRow>[]>;
   leases(service: ServiceName): Promise<GuardedChange<Lease>[]>;
   dueWork(service: ServiceName): Promise<GuardedChange<DueRow>[]>;
-  sagas(): Promise<GuardedChange<SagaRow>[]>;
+  /** Page by page, at least one: their states are by far the largest of what is kept. */
+  sagas(): AsyncIterable<readonly GuardedChange<SagaRow>[]>;
   orders(): Promise<GuardedChange<OrderRow>[]>;
 }
+
+const pageSize = 5000;
 
 /** Begins to record. The databases must have been migrated; what they hold already counts as inserted now. */
 export async function startRecording(databases: Databases): Promise<Recording> {
@@ -36,11 +41,12 @@ export async function startRecording(databases: Databases): Promise<Recording> {
     service: ServiceName,
     table: Watched,
     where = 'true',
+    page = '',
   ): Promise<GuardedChange<Row>[]> =>
     databases.read<GuardedChange<Row>>(
       service,
       `SELECT nr, xid, by, op, before, after FROM faultline_harness.change
-       WHERE of = $1 AND ${where} ORDER BY nr`,
+       WHERE of = $1 AND ${where} ORDER BY nr ${page}`,
       [table],
     );
   return {
@@ -53,11 +59,20 @@ export async function startRecording(databases: Databases): Promise<Recording> {
       );
     },
     removed: (service) => changes(service, 'outbox', `op = 'DELETE'`),
-    deadLetters: (service) => changes(service, 'dead_letter'),
-    inbox: (service) => changes(service, 'inbox'),
+    goneLetters: (service) => changes(service, 'dead_letter', `op = 'DELETE'`),
+    forgotten: (service) => changes(service, 'inbox', `op <> 'INSERT'`),
     leases: (service) => changes(service, 'relay_lease'),
     dueWork: (service) => changes(service, 'due_work'),
-    sagas: () => changes('order', 'saga'),
+    async *sagas() {
+      let last = 0;
+      for (;;) {
+        const found = await changes<SagaRow>('order', 'saga', `nr > ${last}`, `LIMIT ${pageSize}`);
+        // An empty page beside others would look like a check that had nothing to look at.
+        if (found.length > 0 || last === 0) yield found;
+        last = found.at(-1)?.nr ?? last;
+        if (found.length < pageSize) return;
+      }
+    },
     orders: () => changes('order', 'orders'),
   };
 }

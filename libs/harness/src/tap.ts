@@ -20,8 +20,11 @@ export interface TappedRecord {
   readonly id: string | null;
   /** md5 of the value. */
   readonly digest: string;
+  /** Those that the audit asks for: a long run lays half a million records into the topics. */
   readonly headers: Readonly<Record<string, string>>;
 }
+
+const keptHeaders = ['ce_id', 'ce_type', 'ce_source', 'faultline_dead_letter_id', 'faultline_redrive_id'];
 
 /** Listens to every topic from its first record on, beside the services and in a group of its own. */
 export interface Tap {
@@ -83,9 +86,11 @@ export function startTap(system: Pick<System, 'brokers'>): Tap {
 }
 
 function tapped(record: ReceivedRecord): TappedRecord {
-  const headers = Object.fromEntries(
-    Object.entries(record.headers).map(([name, value]) => [name, value.toString()]),
-  );
+  const headers: Record<string, string> = {};
+  for (const name of keptHeaders) {
+    const value = record.headers[name];
+    if (value) headers[name] = value.toString();
+  }
   return {
     topic: record.topic,
     partition: record.partition,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { type Consumption, handled, outcomes, unwanted } from './consumption.js';
+import type { KeptLetter } from '../recorded-rows.js';
+import { type Consumption, handled, outcomes, unwanted, vanished } from './consumption.js';
 import type { KnownConsumer } from './consumers.js';
-import { recordOf, written } from './evidence.spec-data.js';
+import { change, recordOf, written } from './evidence.spec-data.js';
 
 const consumer: KnownConsumer = { service: 'order', name: 'order', topics: ['order.replies'] };
 const a = recordOf(written({ seq: 1, id: 'a' }), 0);
@@ -94,6 +95,13 @@ describe('D', () => {
     const stranger = { ...row('x'), consumer: 'stranger' };
     expect(outcomes([consumption({ inbox: [row('a'), row('b'), stranger] })]).rows).toEqual([
       'x is applied for stranger, whom the audit does not know',
+    ]);
+  });
+
+  it('names every dead letter that vanished', () => {
+    const gone = change<KeptLetter>(letter('a'), null);
+    expect(vanished([gone, change(letter('b'), letter('b', 'REDRIVEN'))])).toEqual([
+      'dead letter letter-a of a vanished',
     ]);
   });
 

@@ -1,4 +1,5 @@
 import type { Position } from '@faultline/messaging';
+import type { GuardedChange, KeptLetter } from '../recorded-rows.js';
 import type { TappedRecord } from '../tap.js';
 import { consumers as everyConsumer, type KnownConsumer } from './consumers.js';
 import type { DeadLetter, InboxRow } from './tables.js';
@@ -92,5 +93,12 @@ export function unwanted(deadLetters: readonly DeadLetter[]): string[] {
   return deadLetters.map(
     ({ id, consumer, topic, messageId, reason }) =>
       `dead letter ${id}: ${consumer} could not take ${messageId} of ${topic}: ${reason}`,
+  );
+}
+
+/** D: what was dead-lettered stays there, redriven or not, for as long as anybody may ask for it. */
+export function vanished(changes: readonly GuardedChange<KeptLetter>[]): string[] {
+  return changes.flatMap(({ before, after }) =>
+    before && !after ? [`dead letter ${before.id} of ${before.messageId} vanished`] : [],
   );
 }

@@ -2,7 +2,7 @@ import type { Observation } from '../observation.js';
 import { SERVICES } from '../system.js';
 import type { Books } from './books.js';
 import { consumers } from './consumers.js';
-import { type Consumption, handled, outcomes, unwanted } from './consumption.js';
+import { type Consumption, handled, outcomes, unwanted, vanished } from './consumption.js';
 import { exactlyOnce } from './effects.js';
 import { dueWork, leases, sagas } from './fences.js';
 import { announcements, arrivalOrder, type Outbox, publication } from './publication.js';
@@ -41,11 +41,15 @@ export async function watchedInvariants(
   const handlings = await Promise.all(
     consumptions.map(async (consumption) => ({
       ...consumption,
-      inboxChanges: await recording.inbox(consumption.consumer.service),
+      inboxChanges: await recording.forgotten(consumption.consumer.service),
       journal: tables.journal[consumption.consumer.service],
       written: outboxes.find(({ service }) => service === consumption.consumer.service)?.written ?? [],
     })),
   );
+  const saves: Check[] = [];
+  for await (const page of recording.sagas()) saves.push(sagas(page));
+  const gone: string[] = [];
+  for (const service of SERVICES) gone.push(...vanished(await recording.goneLetters(service)));
   return [
     transitions(await recording.orders()),
     publication(outboxes, tapped),
@@ -60,6 +64,7 @@ export async function watchedInvariants(
       rows: unwanted(SERVICES.flatMap((service) => tables.deadLetters[service])),
     },
     ...outboxes.flatMap((outbox) => [outbox.leases, outbox.dueWork]),
-    sagas(await recording.sagas()),
+    ...saves,
+    { invariant: 'D', looked: {}, rows: gone },
   ];
 }
