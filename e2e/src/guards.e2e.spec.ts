@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
+  coveredIn,
   demonstrateIn,
   type Guard,
   guards,
@@ -38,9 +39,8 @@ describe('a guard that is taken out', () => {
     patience,
   );
 
-  const covered = chosen.filter(({ protections }) => long && protections.length > 1);
-  const parts = covered.flatMap((guard) =>
-    guard.protections.map((protection) => ({ ...named(guard), protection, what: protection.what })),
+  const parts = (long ? chosen : []).flatMap((guard) =>
+    coveredIn(guard).map((protection) => ({ ...named(guard), protection, what: protection.what })),
   );
   if (parts.length > 0) {
     it.each(parts)(

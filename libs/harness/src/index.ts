@@ -16,6 +16,7 @@ export {
 } from './crash-test/crash-test.js';
 export { holds, reportOf, verdictLines, writeReport, type Report } from './crash-test/report.js';
 export {
+  coveredIn,
   demonstrateIn,
   type Guard,
   guards,

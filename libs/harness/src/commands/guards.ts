@@ -1,6 +1,14 @@
 import { parseArgs } from 'node:util';
 import { Problem } from '@faultline/local/system';
-import { demonstrateIn, type Guard, guards, openWorld, takeOutOne, type World } from '../guards/index.js';
+import {
+  coveredIn,
+  demonstrateIn,
+  type Guard,
+  guards,
+  openWorld,
+  takeOutOne,
+  type World,
+} from '../guards/index.js';
 import { judged, markdown, markdownOfUnshown, type Shown, writeTable } from '../guards/table.js';
 
 const help = `Takes guards out of the build and shows which invariant breaks.
@@ -89,8 +97,8 @@ async function inTurn(world: World, chosen: readonly Guard[], singly: boolean, s
 
 async function show(world: World, guard: Guard, singly: boolean, say: Say): Promise<Shown> {
   const result = judged(guard, await demonstrateIn(world, guard, say));
-  if (!singly || result.verdict === 'failed' || guard.protections.length < 2) return result;
-  for (const protection of guard.protections) {
+  if (!singly || result.verdict === 'failed') return result;
+  for (const protection of coveredIn(guard)) {
     say(`without ${protection.what} alone`);
     const found = await takeOutOne(world, guard, protection);
     if (found.length > 0)

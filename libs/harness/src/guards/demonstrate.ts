@@ -3,7 +3,7 @@ import type { Patch } from '../patching/patch.js';
 import { SERVICES, type ServiceName } from '../system.js';
 import type { Demonstration, Guard, Protection, Stage } from './guard.js';
 import { aMug } from './instruments.js';
-import { openWorld, type World } from './world.js';
+import { firstReplicas, openWorld, type World } from './world.js';
 
 /** Runs the guard's schedule in a world that is there: with the guard, then without it on the data as they are. */
 export async function demonstrateIn(
@@ -21,6 +21,11 @@ export async function demonstrateIn(
     patchesOf(guard, [...instrumentsOf(guard), ...patchesIn(guard.protections)]),
   );
   return { withGuard, without: await run(guard.protections, guard.patience) };
+}
+
+/** The protections of the guard that the others cover for. */
+export function coveredIn({ protections }: Guard): readonly Protection[] {
+  return protections.length < 2 ? [] : protections.filter(({ neededBy }) => neededBy === undefined);
 }
 
 /**
@@ -44,9 +49,9 @@ export async function demonstrate(guard: Guard, say: (line: string) => void): Pr
   }
 }
 
-/** The findings that are of the guard's invariants. */
-export function offending(guard: Guard, findings: readonly string[]): string[] {
-  return findings.filter((finding) => guard.invariants.includes(finding.split(':', 1)[0] ?? ''));
+/** The findings that are of the guard's invariants, in the order in which it names these. */
+export function offending({ invariants }: Guard, findings: readonly string[]): string[] {
+  return invariants.flatMap((letter) => findings.filter((finding) => finding.startsWith(`${letter}: `)));
 }
 
 /** Begins anew without these protections. Answers how to run the schedule, which answers what the audit then finds. */
@@ -71,6 +76,8 @@ async function begin(
   await client.allEnded(60_000);
   return async (protections, within = 60_000) => {
     await guard.run(stageWithout(protections));
+    // Whoever was killed is back: what the audit finds then is no matter of a slow machine.
+    await world.system.whenReady({ names: firstReplicas });
     const verdicts = await judge(world.system, client, observation, { within });
     return verdicts
       .flatMap(({ invariant, rows }) => rows.map((row) => `${invariant}: ${row}`))

@@ -9,6 +9,8 @@ export interface Protection {
   /** In words: "the inbox's primary key". */
   readonly what: string;
   readonly patches: readonly Patch[];
+  /** The guard that shows what breaks when only this is missing, where that is something else. */
+  readonly neededBy?: string;
   /** Where the database itself protects: what takes that out. */
   readonly sql?: { readonly service: ServiceName; readonly text: string };
 }

@@ -8,7 +8,7 @@ import { sagaGuards } from './catalogue/sagas.js';
 import type { Guard } from './guard.js';
 
 export type { Demonstration, Guard, Protection, Stage } from './guard.js';
-export { demonstrate, demonstrateIn, offending, takeOutOne } from './demonstrate.js';
+export { coveredIn, demonstrate, demonstrateIn, offending, takeOutOne } from './demonstrate.js';
 export { openWorld, type World } from './world.js';
 
 /** Every guard that a schedule turns red. */

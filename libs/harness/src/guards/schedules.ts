@@ -68,6 +68,29 @@ export function waitsForRowOr(
   });
 }
 
+/** Answers what resolves when every transaction of the service that is open now has ended. */
+export async function transactionsOf(
+  { databases }: Stage,
+  service: ServiceName,
+): Promise<() => Promise<void>> {
+  const open = await databases.read<{ pid: number; began: string }>(
+    service,
+    `SELECT pid, xact_start::text AS began FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name LIKE $1 AND xact_start IS NOT NULL`,
+    [`${service}-%`],
+  );
+  return () =>
+    until(`what ${service} had begun has ended`, async () => {
+      const still = await databases.read(
+        service,
+        `SELECT 1 FROM pg_stat_activity
+         JOIN unnest($1::int[], $2::timestamptz[]) AS open (pid, began) USING (pid) WHERE xact_start = began`,
+        [open.map(({ pid }) => pid), open.map(({ began }) => began)],
+      );
+      return still.length === 0;
+    });
+}
+
 /** Resolves when the condition holds; throws with what was waited for. */
 export function until(what: string, holds: () => Promise<boolean> | boolean, within = 60_000): Promise<void> {
   return eventually(

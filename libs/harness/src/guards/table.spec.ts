@@ -23,6 +23,13 @@ describe('a demonstration', () => {
     });
   });
 
+  it('shows it by the invariant that it names first', () => {
+    const both = { ...guard, invariants: ['P', 'E'] };
+    expect(judged(both, { withGuard: [], without: ['E: twice', 'P: unpaid'] })).toMatchObject({
+      row: 'P: unpaid',
+    });
+  });
+
   it.each([
     ['nothing broke', { withGuard: [], without: [] }, 'E held without it: nothing broke'],
     ['something else broke', { withGuard: [], without: ['T: late'] }, 'E held without it: only T: late'],

@@ -30,6 +30,9 @@ export interface World {
   close(): Promise<void>;
 }
 
+/** The processes that run all the time; the second ones are started by the schedules that want them. */
+export const firstReplicas = SERVICES.map((service) => `${service}-1` as const);
+
 const spare = (service: ServiceName) => `${service}-2` as const;
 const snapshot = (service: ServiceName): string => `clean_${service}`;
 const database = (service: ServiceName): string => `faultline_${service}`;
@@ -90,7 +93,7 @@ export async function openWorld(): Promise<World> {
           return system.process(service).start();
         }),
       );
-      await system.whenReady({ names: SERVICES.map((service) => `${service}-1` as const) });
+      await system.whenReady({ names: firstReplicas });
       observation = await observe(system);
       return { client: new Client(system.urls), observation };
     },

@@ -2,9 +2,9 @@ import type { Guard, Protection } from '../guard.js';
 import { aMug, before, crashPoint, files, patch } from '../instruments.js';
 import { place } from '../schedules.js';
 
-/** Either is enough: the second delivery finds the first one's row, or fails on its key and looks again. */
 const seen: Protection = {
   what: 'the look at what was seen',
+  neededBy: 'inbox-look',
   patches: [patch(files.batch, 'new Set(seen.map(messageIdOf))', 'new Set()')],
 };
 const primaryKey: Protection = {
@@ -43,6 +43,14 @@ export const inboxGuards: readonly Guard[] = [
     where: 'libs/transactions/outbox/src/batch.ts',
     protections: [seen, primaryKey],
     ...diesBeforeItsOffset,
+  },
+  {
+    name: 'inbox-look',
+    invariants: ['T'],
+    where: 'libs/transactions/outbox/src/batch.ts',
+    protections: [seen],
+    ...diesBeforeItsOffset,
+    patience: 10_000,
   },
   {
     name: 'inbox-and-idempotence',

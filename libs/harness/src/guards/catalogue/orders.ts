@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { send } from '../../http.js';
-import type { Guard } from '../guard.js';
+import type { Guard, Protection } from '../guard.js';
 import { aMug, crashPoint, files, patch } from '../instruments.js';
 import { place, published } from '../schedules.js';
 
@@ -14,6 +14,18 @@ const producerAtHand = [
   patch(files.outbox, 'export function rowOf(', 'globalThis.faultlineRowOf = rowOf; export function rowOf('),
 ];
 
+const keyLookUp: Protection = {
+  what: 'the look-up of known keys',
+  neededBy: 'key-look-up',
+  patches: [
+    patch(
+      files.acceptance,
+      'FROM idempotency_key WHERE key = ANY($1::text[])',
+      'FROM idempotency_key WHERE key = ANY($1::text[]) AND false',
+    ),
+  ],
+};
+
 const saveReplies = '...record.parts(sagas.messages, settings)]));\n        return () => {';
 
 export const orderGuards: readonly Guard[] = [
@@ -22,16 +34,7 @@ export const orderGuards: readonly Guard[] = [
     invariants: ['A'],
     where: 'apps/order/src/orders/acceptance.ts',
     protections: [
-      {
-        what: 'the look-up of known keys',
-        patches: [
-          patch(
-            files.acceptance,
-            'FROM idempotency_key WHERE key = ANY($1::text[])',
-            'FROM idempotency_key WHERE key = ANY($1::text[]) AND false',
-          ),
-        ],
-      },
+      keyLookUp,
       {
         what: "the key's primary key",
         patches: [patch(files.acceptance, 'ORDER BY key\n', 'ORDER BY key ON CONFLICT DO NOTHING\n')],
@@ -45,6 +48,26 @@ export const orderGuards: readonly Guard[] = [
       const crash = stage.system.crashAt('order', 'after-order-commit-before-answer');
       await place(stage, aMug);
       await crash.struck(60_000);
+    },
+  },
+  {
+    name: 'key-look-up',
+    invariants: ['A'],
+    where: 'apps/order/src/orders/acceptance.ts',
+    protections: [keyLookUp],
+    schedule:
+      'the order service is killed when an order is committed, before its answer; the client repeats the key',
+    services: ['order'],
+    instruments: [crashPoint('after-order-commit-before-answer')],
+    async run({ client, system }) {
+      const key = randomUUID();
+      const crash = system.crashAt('order', 'after-order-commit-before-answer');
+      const broken = await client.ask(aMug, { key }).catch((error: unknown) => error);
+      if (!(broken instanceof Error)) throw new Error('the order was answered, and nobody was killed');
+      await crash.struck(60_000);
+      await system.whenReady({ names: ['order-1'] });
+      // What is never answered ends here: the audit then misses its outcome.
+      await client.ask(aMug, { key, within: 15_000 }).catch(() => undefined);
     },
   },
   {

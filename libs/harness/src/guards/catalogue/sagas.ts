@@ -14,7 +14,7 @@ import {
   unlucky,
   unpaid,
 } from '../instruments.js';
-import { becomes, notes, place, until, waitsForRowOr } from '../schedules.js';
+import { becomes, notes, place, transactionsOf, until, waitsForRowOr } from '../schedules.js';
 
 const beforeLocks = before(
   files.sagaStep,
@@ -52,6 +52,7 @@ export const sagaGuards: readonly Guard[] = [
       'a timeout meets a success: due work has loaded the saga at its deadline, and before it saves the replies are handled',
     services: ['order'],
     instruments: [beforeLocks, dueLoaded, decideWithin(4)],
+    patience: 10_000,
     async run(stage) {
       const replies = await stage.hold('order', 'before-reply-step');
       const due = await stage.hold('order', 'due-loaded');
@@ -64,8 +65,9 @@ export const sagaGuards: readonly Guard[] = [
         'order',
         async () => (await stage.client.get(orderId)).status === 'APPROVED',
       );
+      const over = await transactionsOf(stage, 'order');
       await due.open();
-      await becomes(stage, orderId, 'REJECTED');
+      await over();
     },
   },
   {
