@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { Client } from 'pg';
 import { send, type ServiceName } from '@faultline/harness';
 import { quiet } from './audit.js';
+import { withClient } from './bare-orders.js';
 import type { Session } from './session.js';
 import type { Say } from './speed.js';
 
@@ -71,23 +71,31 @@ export async function fillTables(session: Session, rows: number, say: Say): Prom
   const { system } = session;
   const template = await placeTemplate(session);
   await quiet(system);
-  for (const service of Object.keys(copies) as ServiceName[]) {
-    const client = new Client({ connectionString: system.databaseUrl(service) });
-    await client.connect();
-    try {
-      await client.query(ids);
-      for (let from = 1; from <= rows; from += atOnce) {
-        const to = Math.min(rows, from + atOnce - 1);
-        for (const text of copies[service]) await client.query(text, [template, from, to]);
-        if (to === rows || to % 200_000 === 0) say(`${service}: ${to} of ${rows} ended orders filled in`);
-      }
-      // What autovacuum would have done on the way.
-      await client.query('VACUUM (ANALYZE)');
-    } finally {
-      await client.end();
-    }
-  }
+  await Promise.all(
+    (Object.keys(copies) as ServiceName[]).map((service) =>
+      fillOne(system.databaseUrl(service), service, template, rows, say),
+    ),
+  );
   session.add(rows);
+}
+
+async function fillOne(
+  url: string,
+  service: ServiceName,
+  template: string,
+  rows: number,
+  say: Say,
+): Promise<void> {
+  await withClient(url, async (client) => {
+    await client.query(ids);
+    for (let from = 1; from <= rows; from += atOnce) {
+      const to = Math.min(rows, from + atOnce - 1);
+      for (const text of copies[service]) await client.query(text, [template, from, to]);
+      if (to === rows || to % 200_000 === 0) say(`${service}: ${to} of ${rows} ended orders filled in`);
+    }
+    // What autovacuum would have done on the way.
+    await client.query('VACUUM (ANALYZE)');
+  });
 }
 
 async function placeTemplate(session: Session): Promise<string> {
