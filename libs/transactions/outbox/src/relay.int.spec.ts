@@ -614,6 +614,28 @@ describe('two relays', () => {
     expect(await depth()).toBe(lost);
   });
 
+  it('delete without waiting for the disk, and nothing else does', async () => {
+    await put(1);
+    const leases = new Leases(database, 'a', [0, 1, 2], 60_000);
+    await leases.refresh();
+    const client = await database.pool.connect();
+    const setting = async (): Promise<unknown> =>
+      (await client.query<{ synchronous_commit: string }>('SHOW synchronous_commit')).rows[0]
+        ?.synchronous_commit;
+    const here = {
+      query: async (statement: pg.QueryConfig) => (await client.query(statement)).rows as unknown[],
+    } as unknown as Database;
+    try {
+      await client.query('BEGIN');
+      await settle(here, await takeWaiting(here, [0, 1, 2]), leases.held());
+      expect(await setting()).toBe('off');
+      await client.query('COMMIT');
+      expect(await setting()).toBe('on');
+    } finally {
+      client.release();
+    }
+  });
+
   it('refuse it just so when the next rows are read along with it', async () => {
     await put(...numbers(0, 30));
     const leases = new Leases(database, 'a', [0, 1, 2], 60_000);
