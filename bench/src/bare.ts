@@ -21,12 +21,22 @@ export class Bare {
   }
 
   async run(loop: Loop): Promise<Measured> {
-    this.child.send(loop);
-    const ended = once(this.child, 'exit').then(() => {
+    const answered = new AbortController();
+    const { signal } = answered;
+    const ended = once(this.child, 'exit', { signal }).then(() => {
       throw new Error('the process of the bare case ended');
     });
-    const [sent] = (await Promise.race([once(this.child, 'message'), ended])) as [Sent];
-    return { ...sent, latency: decodeFromCompressedBase64(sent.latency) };
+    const message = once(this.child, 'message', { signal });
+    this.child.send(loop);
+    try {
+      const [sent] = (await Promise.race([message, ended])) as [Sent];
+      return { ...sent, latency: decodeFromCompressedBase64(sent.latency) };
+    } finally {
+      // Whichever of the two did not come is listened for no longer.
+      ended.catch(() => undefined);
+      message.catch(() => undefined);
+      answered.abort();
+    }
   }
 
   async stop(): Promise<void> {
