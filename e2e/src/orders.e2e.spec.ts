@@ -296,7 +296,7 @@ it('has an audit that finds what was done behind the services\u2019 backs', asyn
     /^M: the client knows of deposits of 1000000: .*"customer-91"/,
     /^P: held with nothing under way: .*"customer-92"/,
     /^M: the ledger sums to 4/,
-    /^D: dead letter .* in payment: INVALID_BODY/,
+    /^D: dead letter .*: payment could not take lost of payment.commands: INVALID_BODY/,
     new RegExp(`^A: order ${lost} was answered 2xx and is not there`),
     /^T: 1 orders REJECTED\/SETTLING/,
     /^A: key .*: REJECTED after APPROVED/,
