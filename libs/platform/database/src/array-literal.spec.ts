@@ -29,6 +29,8 @@ describe('an array for Postgres', () => {
     ['bytes', [Buffer.from('x')]],
     ['an array', [['a']]],
     ['a truth value', [true]],
+    ['no number', [NaN]],
+    ['infinity', [Infinity]],
   ])('with %s is left to pg', (_, values) => {
     expect(arrayLiteral(values)).toBe(values);
   });

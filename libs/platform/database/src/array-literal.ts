@@ -6,7 +6,8 @@
 export function arrayLiteral(values: readonly unknown[]): unknown {
   if (values.length === 0) return '{}';
   for (const value of values) {
-    if (value === null || typeof value === 'number') continue;
+    // JSON has no word for NaN and infinity, and would write null.
+    if (value === null || Number.isFinite(value)) continue;
     if (typeof value !== 'string' || !value.isWellFormed()) return values;
   }
   const json = JSON.stringify(values);
