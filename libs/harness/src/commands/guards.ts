@@ -9,7 +9,7 @@ import {
   takeOutOne,
   type World,
 } from '../guards/index.js';
-import { judged, markdown, markdownOfUnshown, type Shown, writeTable } from '../guards/table.js';
+import { judged, markdown, markdownOfUnshown, type Shown, writeTables } from '../guards/table.js';
 
 const help = `Takes guards out of the build and shows which invariant breaks.
 
@@ -17,12 +17,12 @@ const help = `Takes guards out of the build and shows which invariant breaks.
 
 Starts a system of its own, beside any other. Each guard's schedule runs twice: with the guard, where the
 audit must find nothing, and without it, where one of the guard's invariants must break. Exit code 0 when
-that is so for every guard. All of them take about five minutes on two quiet cores.
+that is so for every guard. All of them take about nine minutes on two quiet cores.
 
   --only a,b   only these guards
   --singly     where several protections cover for each other, also takes out one at a time: nothing may break
   --list       what there is, and no run
-  --write      puts the table into docs/guards.md
+  --write      puts the tables into docs/guards.md and README.md
   --help       this text
 `;
 
@@ -51,7 +51,7 @@ export async function run(args: string[]): Promise<number> {
   process.stdout.write(`\n${markdown(shown)}\n`);
   if (options.only === undefined)
     process.stdout.write(`\nNo schedule turns these red:\n\n${markdownOfUnshown()}\n`);
-  if (options.write) process.stdout.write(`\n${await writeTable(shown)} is written.\n`);
+  if (options.write) process.stdout.write(`\nWritten: ${(await writeTables(shown)).join(', ')}.\n`);
   return shown.every(({ verdict }) => verdict === 'shown') ? 0 : 1;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Guard } from './guard.js';
-import { between, judged, markdown } from './table.js';
+import { between, judged, markdown, markdownInShort } from './table.js';
 
 const guard: Guard = {
   name: 'inbox',
@@ -59,6 +59,14 @@ describe('the table', () => {
     expect(markdown([judged(guard, { withGuard: [], without: [] })])).toContain(
       '| not shown | E held without it: nothing broke |',
     );
+  });
+
+  it('says in short what is taken out, what breaks and when', () => {
+    const shown = judged(guard, { withGuard: [], without: ['E: twice'] });
+    expect(markdownInShort([shown]).split('\n').at(-1)).toBe(
+      '| the look **and** the key | E | killed \\| delivered again |',
+    );
+    expect(markdownInShort([judged(guard, { withGuard: [], without: [] })])).toContain('| not shown |');
   });
 
   it('stands between its markers, and replaces what stood there', () => {

@@ -33,6 +33,17 @@ export function markdown(shown: readonly Shown[]): string {
   return [head, head.map(() => '---'), ...shown.map(cells)].map(line).join('\n');
 }
 
+/** The same in short: what is taken out, the invariant that breaks, and when. */
+export function markdownInShort(shown: readonly Shown[]): string {
+  const head = ['without', 'breaks', 'when'];
+  const rows = shown.map(({ guard, verdict }) => [
+    guard.protections.map(({ what }) => what).join(' **and** '),
+    verdict === 'shown' ? guard.invariants.join(', ') : 'not shown',
+    guard.schedule,
+  ]);
+  return [head, head.map(() => '---'), ...rows].map(line).join('\n');
+}
+
 /** What no schedule turns red, and why. */
 export function markdownOfUnshown(): string {
   const head = ['what also protects', 'why nothing turns red'];
@@ -62,16 +73,19 @@ function withoutIds(text: string): string {
   return text.replaceAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '…');
 }
 
-const page = fileURLToPath(new URL('../../../../docs/guards.md', import.meta.url));
+const root = fileURLToPath(new URL('../../../../', import.meta.url));
+const page = `${root}docs/guards.md`;
+const readme = `${root}README.md`;
 const shownMarkers = ['<!-- npm run guards -- --write -->', '<!-- end of the table -->'] as const;
 const unshownMarkers = ['<!-- not shown -->', '<!-- end of what is not shown -->'] as const;
 
-/** Puts the tables between the markers of docs/guards.md and answers the page's path. */
-export async function writeTable(shown: readonly Shown[]): Promise<string> {
+/** Puts the tables between the markers of docs/guards.md, and the short one into README.md. Answers the pages' paths. */
+export async function writeTables(shown: readonly Shown[]): Promise<readonly string[]> {
   const text = await readFile(page, 'utf8');
   const withTable = between(text, shownMarkers, markdown(shown));
   await writeFile(page, between(withTable, unshownMarkers, markdownOfUnshown()));
-  return relative(process.cwd(), page);
+  await writeFile(readme, between(await readFile(readme, 'utf8'), shownMarkers, markdownInShort(shown)));
+  return [page, readme].map((path) => relative(process.cwd(), path));
 }
 
 /** Replaces what stands between the markers. Throws when they are not there once, in their order. */
