@@ -43,16 +43,21 @@ async function measure(options: Options, say: Say, command: string): Promise<Res
   const on = machine();
   const session = async <T>(work: (session: Session) => Promise<T>): Promise<T> => {
     say('starting a system');
-    const begun = await Session.start(options);
-    const stop = (): void => void begun.stop().finally(() => process.exit(130));
+    const starting = Session.start(options);
+    // Also in the middle of its start: nothing of it stays behind.
+    const stop = (): void => void starting.then((begun) => begun.stop()).finally(() => process.exit(130));
     process.once('SIGINT', stop);
     process.once('SIGTERM', stop);
     try {
-      return await work(begun);
+      const begun = await starting;
+      try {
+        return await work(begun);
+      } finally {
+        await begun.stop();
+      }
     } finally {
       process.off('SIGINT', stop);
       process.off('SIGTERM', stop);
-      await begun.stop();
     }
   };
   // Each part begins with a system of its own, so that none measures what another left behind.
@@ -88,7 +93,7 @@ async function warmThenMeasure(session: Session, say: Say): Promise<NonNullable<
 function write(results: Results, report: string, options: Options): string {
   const marks = [
     ...(options.quick || options.parts.length < 4 ? ['partial'] : []),
-    ...(foreignShareOf(results) > quietBelow ? ['noisy'] : []),
+    ...((foreignShareOf(results) ?? 0) > quietBelow ? ['noisy'] : []),
   ];
   const name = [results.at.slice(0, 16).replaceAll(':', ''), kindOf(results.machine), ...marks].join('_');
   mkdirSync(folder, { recursive: true });

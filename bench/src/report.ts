@@ -15,14 +15,16 @@ export function reportOf(results: Results): string {
     `# Faultline beside plain SQL, ${results.at}`,
     `${machine.processors} x ${machine.model}, ${machine.memoryGigabytes} GB, Node ${machine.node}; ` +
       `${results.rounds} rounds of ${results.secondsPerRound} s per load, ${results.fsync ? 'with' : 'without'} fsync, nothing traced unless it says so. ` +
-      (foreign <= quietBelow
-        ? `A quiet machine: others used ${foreign.toFixed(2)} of a processor.`
-        : `NOT a quiet machine: others used ${foreign.toFixed(2)} processors. Trust ratios, CPU and counts, not rates.`),
+      (foreign === null
+        ? 'What others used of the machine was not measured.'
+        : foreign <= quietBelow
+          ? `A quiet machine: others used ${foreign.toFixed(2)} of a processor.`
+          : `NOT a quiet machine: others used ${foreign.toFixed(2)} processors. Trust ratios, CPU and counts, not rates.`),
     `Made by \`${results.command}\`. The work is not the same: \`bare\` is one process that sends the business SQL and ` +
       `forgets where it was when it dies; Faultline is three services and a broker, and every order survives a crash.`,
     goals(results),
     findings.length === 0
-      ? 'Audit: every round left every invariant standing.'
+      ? 'Audit: the books of every round agree, and every order has ended.'
       : `AUDIT FAILED:\n${findings.map((finding) => `- ${finding}`).join('\n')}`,
     ...(speed
       ? ['## Speed', speedTable(speed), '## What an order costs', costTable(speed), memory(speed)]

@@ -29,12 +29,12 @@ export function findingsOf({ speed, kills, fullTables, tracing }: Results): stri
   ];
 }
 
-/** Processors that others used while it was measured, on average: a quiet machine has next to none. */
-export function foreignShareOf({ speed, fullTables, tracing }: Results): number {
+/** Processors that others used while it was measured, on average: a quiet machine has next to none. Null when nothing measured it. */
+export function foreignShareOf({ speed, fullTables, tracing }: Results): number | null {
   const compared = [...(speed ?? []), ...(fullTables ? [fullTables.empty, fullTables.full] : [])];
   const shares = [
     ...compared.flatMap(({ bare, faultline }) => [bare.foreignShare, faultline.foreignShare]),
     ...(tracing ?? []).map(({ figures }) => figures.foreignShare),
   ];
-  return shares.reduce((sum, share) => sum + share, 0) / Math.max(1, shares.length);
+  return shares.length === 0 ? null : shares.reduce((sum, share) => sum + share, 0) / shares.length;
 }

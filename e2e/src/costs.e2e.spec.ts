@@ -60,7 +60,7 @@ it('an order alone is nine messages when it is approved and seven when it is dec
   });
 });
 
-it('sixteen at a time share transactions: six statements and nine messages each, or fewer', async () => {
+it('sixteen at a time share transactions: at most six and a half statements each beside those by the clock, and nine messages', async () => {
   const next = ordersFrom(5);
   const load = (seconds: number) =>
     runLoop({ kind: 'closed', size: 16, seconds, seed: 5 }, () => place(next()));

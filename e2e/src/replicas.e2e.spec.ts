@@ -6,7 +6,6 @@ import {
   forAWhile,
   type HarnessSystem,
   type Load,
-  judge,
   observe,
   type Observation,
   type OrderBody,
@@ -15,12 +14,12 @@ import {
   SERVICES,
   startLoad,
   startSystem,
-  verdictLines,
 } from '@faultline/harness';
 import { eventually } from '@faultline/testing';
 import { freezing } from './replicas/freezing.js';
 import { machinePace } from './replicas/machine-pace.js';
 import { type Work, workOf } from './replicas/work.js';
+import { everyInvariantHolds } from './verdict.js';
 
 const say = (line: string): void => void process.stderr.write(`    ${line}\n`);
 const aMug: OrderBody = { customerId: 'customer-1', lines: [{ sku: 'mug', quantity: 1 }] };
@@ -98,10 +97,7 @@ async function measured(
 
 const allIsWell = async (load?: Load): Promise<void> => {
   await load?.stop();
-  const verdicts = await judge(system, client, observation);
-  const broken = verdicts.filter(({ holds }) => !holds);
-  if (broken.length > 0) for (const line of verdictLines(verdicts)) say(line);
-  expect(broken.flatMap(({ invariant, rows }) => rows.map((row) => `${invariant}: ${row}`))).toEqual([]);
+  await everyInvariantHolds(system, client, observation);
 };
 
 it('both replicas have a share, and whoever waits at either of them is told when the order is decided', async () => {

@@ -24,6 +24,7 @@ export function databaseOutages(stage: () => Stage): void {
       await forAWhile(1500);
     });
     expect(told.except('accepted', 'refused', 'unknown')).toEqual([]);
+    expect(told.count('refused') + told.count('unknown')).toBeGreaterThan(0);
     await allIsWell();
   });
 
@@ -53,6 +54,7 @@ export function databaseOutages(stage: () => Stage): void {
       }
     });
     expect(told.except('accepted', 'refused', 'unknown')).toEqual([]);
+    expect(told.count('refused') + told.count('unknown')).toBeGreaterThan(10);
     await allIsWell();
   });
 

@@ -4,6 +4,8 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 // What the start of an empty process takes on two cores with nothing else to do.
 const usual = 60;
+// Above that a limit would be none.
+const slowest = 4;
 
 async function probe(): Promise<number> {
   const begun = performance.now();
@@ -20,7 +22,7 @@ export async function machinePace(): Promise<{ slowness(): Promise<number> }> {
   return {
     async slowness() {
       for (let n = 0; n < 3; n += 1) probes.push(await probe());
-      return Math.max(1, Math.max(...probes) / usual);
+      return Math.min(slowest, Math.max(1, Math.max(...probes) / usual));
     },
   };
 }

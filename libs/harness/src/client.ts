@@ -3,6 +3,7 @@ import { OrderView } from '@faultline/contracts';
 import { eventually } from '@faultline/testing';
 import { z } from 'zod';
 import { send, type Answer } from './http.js';
+import { randomFrom } from './random.js';
 import type { ServiceName, System } from './system.js';
 
 export interface OrderBody {
@@ -42,10 +43,14 @@ export class Client {
 
   #asked = 0;
 
-  /** `replicas`: every address of a service. Each attempt goes to the next one, as behind a load balancer. */
+  /**
+   * `replicas`: every address of a service. Each attempt goes to the next one, as behind a load balancer. `random`:
+   * numbers in [0, 1) for the pauses between attempts.
+   */
   constructor(
     private readonly urls: System['urls'],
     private readonly replicas: (service: ServiceName) => readonly string[] = (service) => [urls[service]],
+    private readonly random: () => number = randomFrom(1),
   ) {}
 
   get accepted(): (Placement & { readonly order: OrderView })[] {
@@ -100,7 +105,9 @@ export class Client {
       within = 60_000,
     }: { readonly key?: string; readonly prefer?: string; readonly within?: number } = {},
   ): Promise<Placement> {
-    await untilDefinite(within, () => this.ask(body, { key, within: 35_000, ...(prefer ? { prefer } : {}) }));
+    await this.#untilDefinite(within, () =>
+      this.ask(body, { key, within: 35_000, ...(prefer ? { prefer } : {}) }),
+    );
     const placement = this.placements.get(key);
     if (!placement) throw new Error(`key ${key} is not remembered`);
     return placement;
@@ -182,7 +189,7 @@ export class Client {
 
   async #add(service: ServiceName, path: string, body: unknown): Promise<void> {
     const key = randomUUID();
-    const answer = await untilDefinite(120_000, () =>
+    const answer = await this.#untilDefinite(120_000, () =>
       send(`${this.#any(service)}${path}`, {
         method: 'POST',
         body,
@@ -194,6 +201,20 @@ export class Client {
       throw new Error(`POST ${path}: ${answer ? `${answer.status} ${answer.text}` : 'no definite answer'}`);
   }
 
+  /** Repeats what has no definite answer: a broken connection, 5xx, 409 and 429. Undefined when time is up. */
+  async #untilDefinite(within: number, ask: () => Promise<Answer>): Promise<Answer | undefined> {
+    const until = performance.now() + within;
+    let pause = 50;
+    while (performance.now() < until) {
+      const answer = await ask().catch(() => undefined);
+      if (answer && answer.status < 500 && answer.status !== 409 && answer.status !== 429) return answer;
+      // With the upper half left to chance and growing apart: hundreds that wait for one service must not storm it.
+      await new Promise((resolve) => setTimeout(resolve, pause / 2 + (this.random() * pause) / 2));
+      pause = Math.min(pause * 2, 4000);
+    }
+    return undefined;
+  }
+
   #remember(placement: Placement, answer: Answer): void {
     if (answer.status !== 200 && answer.status !== 202) {
       // 503 says that nothing was accepted; any other 5xx says nothing at all.
@@ -202,6 +223,13 @@ export class Client {
       return;
     }
     const order = OrderView.parse(answer.json());
+    // Refused is refused: whoever was only ever sent away must not find that it was accepted all the same.
+    const before = placement.answers.slice(0, -1);
+    if (answer.headers['idempotency-replayed'] === 'true' && before.length > 0 && before.every(isRefusal))
+      this.#contradiction(
+        placement,
+        `order ${order.orderId} replayed after nothing but ${before.join(', ')}`,
+      );
     if (answer.headers.location !== `/orders/${order.orderId}`)
       this.#contradiction(placement, `Location ${answer.headers.location} for order ${order.orderId}`);
     if (placement.order && placement.order.orderId !== order.orderId)
@@ -249,16 +277,7 @@ function forget(placement: Placement): void {
   if (!placement.order) delete placement.outcome;
 }
 
-/** Repeats what has no definite answer: a broken connection, 5xx, 409 and 429. Undefined when time is up. */
-async function untilDefinite(within: number, ask: () => Promise<Answer>): Promise<Answer | undefined> {
-  const until = performance.now() + within;
-  let pause = 50;
-  while (performance.now() < until) {
-    const answer = await ask().catch(() => undefined);
-    if (answer && answer.status < 500 && answer.status !== 409 && answer.status !== 429) return answer;
-    // With the upper half left to chance and growing apart: hundreds that wait for one service must not storm it.
-    await new Promise((resolve) => setTimeout(resolve, pause / 2 + (Math.random() * pause) / 2));
-    pause = Math.min(pause * 2, 4000);
-  }
-  return undefined;
+/** Sent away on purpose: nothing was accepted and the key is free. */
+function isRefusal(answer: string): boolean {
+  return answer === '429' || answer === '503';
 }

@@ -30,7 +30,7 @@ function rowsOf(text: string): Row[] {
 /** Whether it is the first argument of a call there: of `it`, `describe`, or what their `each` answers. */
 function isNamedIn(source: string, name: string): boolean {
   const literal = name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`\\(\\s*(['"\`])${literal}\\1,`).test(source);
+  return new RegExp(`(?<!\\.(?:skip|todo|failing))\\(\\s*(['"\`])${literal}\\1,`).test(source);
 }
 
 describe('the page of failures', () => {

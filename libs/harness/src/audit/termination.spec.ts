@@ -66,6 +66,7 @@ describe('T, change by change', () => {
   it.each([
     ['is never decided', [begun], /left PENDING 0 times/],
     ['is decided twice', [begun, decided, decided], /left PENDING 2 times/],
+    ['is cancelled undecided', [begun, change(pending, row('CANCELLED', 'SETTLING'))], /to CANCELLED/],
     ['becomes pending again', [begun, decided, change(approved, pending)], /to PENDING/],
     ['changes its mind', [begun, decided, change(approved, row('REJECTED', 'SETTLING'))], /to REJECTED/],
     ['is settled and goes on', [begun, decided, ended, change(settled, approved)], /from APPROVED\/SETTLED/],

@@ -59,7 +59,8 @@ function isLegal(before: OrderRow, after: OrderRow): boolean {
   const isCancelled = before.status === 'APPROVED' && after.status === 'CANCELLED';
   if (isCancelled) return true;
   if (ended) return after.settlement === before.settlement && after.status === before.status;
-  return before.status === 'PENDING' || after.status === before.status;
+  if (before.status === 'PENDING') return after.status !== 'CANCELLED';
+  return after.status === before.status;
 }
 
 /** Milliseconds between two instants, without the outages. */

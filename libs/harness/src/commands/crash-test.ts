@@ -5,6 +5,7 @@ import { ProgressLine } from '../crash-test/progress-line.js';
 import { guardNamed, withoutGuard } from '../crash-test/without.js';
 import type { Guard } from '../guards/index.js';
 import { holds, reportOf, seconds1, verdictLines, writeReport } from '../crash-test/report.js';
+import { untilEnded } from './ended.js';
 
 const help = `Kills services at random moments while orders are placed, and judges what is left by every invariant.
 
@@ -20,7 +21,8 @@ is written to .faultline/reports/, as Markdown and as JSON.
   --replicas N       processes of each service, 1 to 3 (1)
   --also a,b         kills postgres and kafka now and then, too
   --without GUARD    takes a guard out and runs the schedule that needs it, instead of random kills; exit code 1 when
-                     an invariant breaks, which is what it is for. npm run guards -- --list names them
+                     the invariant breaks that it holds, 2 when that could not be shown. npm run guards -- --list
+                     names them
   --keep             keeps the system's data and logs, as is done when an invariant breaks
   --verbose          a line for every strike
   --help             this text
@@ -36,7 +38,7 @@ interface Options {
   readonly verbose: boolean;
 }
 
-/** Answers 0 when every invariant holds, 1 when one is broken, 130 when it was ended early. Throws Problem for options that cannot be. */
+/** Answers 0 when every invariant holds, 1 when one is broken, 2 when a guard was not shown, 130 when it was ended early. Throws Problem for options that cannot be. */
 export async function run(args: string[]): Promise<number> {
   const options = optionsFrom(args);
   if (options === 'help') {
@@ -44,7 +46,9 @@ export async function run(args: string[]): Promise<number> {
     return 0;
   }
   if ('without' in options)
-    return withoutGuard(options.without, (what) => void process.stdout.write(`${what}\n`));
+    return untilEnded((ended) =>
+      withoutGuard(options.without, ended, (what) => void process.stdout.write(`${what}\n`)),
+    );
   return killAndJudge(options);
 }
 

@@ -10,6 +10,7 @@ import {
   type World,
 } from '../guards/index.js';
 import { judged, markdown, markdownOfUnshown, type Shown, writeTables } from '../guards/table.js';
+import { untilEnded } from './ended.js';
 
 const help = `Takes guards out of the build and shows which invariant breaks.
 
@@ -55,26 +56,20 @@ export async function run(args: string[]): Promise<number> {
   return shown.every(({ verdict }) => verdict === 'shown') ? 0 : 1;
 }
 
-async function demonstrateAll(chosen: readonly Guard[], singly: boolean): Promise<Shown[] | 'ended'> {
+function demonstrateAll(chosen: readonly Guard[], singly: boolean): Promise<Shown[] | 'ended'> {
   const begun = performance.now();
   const say: Say = (line) => {
     process.stdout.write(`${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
   };
-  let end: () => void = () => undefined;
-  const ended = new Promise<'ended'>((resolve) => {
-    end = () => resolve('ended');
+  return untilEnded(async (ended) => {
+    say('starting Postgres, Kafka and the services');
+    const world = await openWorld();
+    try {
+      return await Promise.race([inTurn(world, chosen, singly, say), ended]);
+    } finally {
+      await world.close();
+    }
   });
-  process.on('SIGINT', end);
-  process.on('SIGTERM', end);
-  say('starting Postgres, Kafka and the services');
-  const world = await openWorld();
-  try {
-    return await Promise.race([inTurn(world, chosen, singly, say), ended]);
-  } finally {
-    await world.close();
-    process.off('SIGINT', end);
-    process.off('SIGTERM', end);
-  }
 }
 
 async function inTurn(world: World, chosen: readonly Guard[], singly: boolean, say: Say): Promise<Shown[]> {

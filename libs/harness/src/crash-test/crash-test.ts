@@ -76,6 +76,11 @@ export async function crashTest(options: CrashTestOptions): Promise<CrashTestRes
     const result = await new Run(system, observation, options).run();
     keep ||= result.verdicts?.some((verdict) => !verdict.holds) ?? false;
     return { ...result, kept: keep ? system.folder : null };
+  } catch (error) {
+    // A service that is never back, a key without an answer: the worst that can be found, and its logs say why.
+    keep = true;
+    options.say?.(`its data and logs are kept: ${system.folder}`);
+    throw error;
   } finally {
     await observation?.stop();
     await system.stop({ keep });

@@ -1,6 +1,7 @@
 import { Problem } from '@faultline/local/system';
 import { type Invariant, invariants } from '../audit/verdict.js';
 import { demonstrate, type Guard, guards } from '../guards/index.js';
+import { judged } from '../guards/table.js';
 
 /** The guard of that name. Throws a Problem that lists them when there is none. */
 export function guardNamed(name: string): Guard {
@@ -12,23 +13,33 @@ export function guardNamed(name: string): Guard {
 
 /**
  * Runs the guard's schedule, with the guard and without it, in a system of its own: a crash at random would hit its
- * moment once in a thousand times. Answers the exit code: 1 when an invariant broke without it, as it must.
+ * moment once in a thousand times. Answers the exit code: 1 when one of the guard's invariants broke without it, as it
+ * must; 2 when that was not shown; 130 when `ended` came first.
  */
-export async function withoutGuard(guard: Guard, write: (line: string) => void): Promise<number> {
+export async function withoutGuard(
+  guard: Guard,
+  ended: Promise<'ended'>,
+  write: (line: string) => void,
+): Promise<number> {
   write(
     `without ${guard.name}: ${guard.protections.map(({ what }) => what).join(' and ')}, in ${guard.where}`,
   );
   write(`schedule: ${guard.schedule}`);
   const begun = performance.now();
-  const { withGuard, without } = await demonstrate(guard, (line) =>
+  const demonstration = await demonstrate(guard, ended, (line) =>
     write(`${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${line}`),
   );
+  if (demonstration === 'ended') return 130;
+  const { withGuard, without } = demonstration;
   write('');
   write(`with the guard:    ${withGuard.length === 0 ? 'every invariant holds' : ''}`);
   for (const line of broken(withGuard)) write(line);
   write(`without the guard: ${without.length === 0 ? 'every invariant holds' : ''}`);
   for (const line of broken(without)) write(line);
-  return withGuard.length + without.length > 0 ? 1 : 0;
+  const shown = judged(guard, demonstration);
+  if (shown.verdict === 'shown') return 1;
+  write(`\nNOT SHOWN: ${shown.because}`);
+  return 2;
 }
 
 /** Findings by invariant, with up to five rows of each. */

@@ -13,7 +13,7 @@ export async function demonstrateIn(
 ): Promise<Demonstration> {
   say('with the guard');
   const run = await begin(world, guard, []);
-  const withGuard = await run([]);
+  const withGuard = await run([], guard.patience);
   say('without it');
   await takeOut(world, guard.protections);
   await world.restart(
@@ -28,22 +28,23 @@ export function coveredIn({ protections }: Guard): readonly Protection[] {
   return protections.length < 2 ? [] : protections.filter(({ neededBy }) => neededBy === undefined);
 }
 
-/**
- * Takes out one protection of the guard and leaves the others: what the audit finds of the guard's invariants. Nothing,
- * when they really cover for each other.
- */
+/** Takes out one protection of the guard and leaves the others: nothing is found when they really cover for it. */
 export async function takeOutOne(world: World, guard: Guard, protection: Protection): Promise<string[]> {
   const run = await begin(world, guard, [protection]);
   await takeOut(world, [protection]);
-  return offending(guard, await run([protection]));
+  return run([protection]);
 }
 
-/** demonstrateIn, in a world of its own. */
-export async function demonstrate(guard: Guard, say: (line: string) => void): Promise<Demonstration> {
+/** demonstrateIn, in a world of its own. When `ended` comes first it tidies up and answers that. */
+export async function demonstrate(
+  guard: Guard,
+  ended: Promise<'ended'>,
+  say: (line: string) => void,
+): Promise<Demonstration | 'ended'> {
   say('starting a system');
   const world = await openWorld();
   try {
-    return await demonstrateIn(world, guard, say);
+    return await Promise.race([demonstrateIn(world, guard, say), ended]);
   } finally {
     await world.close();
   }

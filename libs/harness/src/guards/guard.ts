@@ -49,7 +49,10 @@ export interface Guard {
   run(stage: Stage): Promise<void>;
   /** What the audit finds with the guard in place because the schedule wants it so: a dead letter that was redriven. */
   readonly expected?: RegExp;
-  /** How long the audit waits for orders to end without the guard, in milliseconds: short where they cannot. */
+  /**
+   * How long the audit waits for orders to end, with the guard and without, in milliseconds: shorter than usual where
+   * they cannot without it, and longer than the ten seconds after which a saga first repeats itself.
+   */
   readonly patience?: number;
 }
 

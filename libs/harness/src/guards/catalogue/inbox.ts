@@ -50,7 +50,7 @@ export const inboxGuards: readonly Guard[] = [
     where: 'libs/transactions/outbox/src/batch.ts',
     protections: [seen],
     ...diesBeforeItsOffset,
-    patience: 10_000,
+    patience: 20_000,
   },
   {
     name: 'inbox-and-idempotence',

@@ -189,7 +189,7 @@ export const orderGuards: readonly Guard[] = [
         `${saveReplies} if (sagas.messages.length > 0) globalThis.faultlineCrashPoint('after-decision-commit');`,
       ),
     ],
-    patience: 10_000,
+    patience: 20_000,
     async run(stage) {
       const crash = stage.system.crashAt('order', 'after-decision-commit');
       await place(stage, aMug);

@@ -34,7 +34,7 @@ export const poisonGuards: readonly Guard[] = [
     services: ['order', 'payment'],
     instruments: [authorizeFails, decideWithin(3)],
     expected: deadLetterOfTheBug,
-    patience: 10_000,
+    patience: 20_000,
     async run(stage) {
       await place(stage, { ...aMug, customerId: unlucky });
       await place(stage, aMug);
@@ -126,7 +126,7 @@ export const poisonGuards: readonly Guard[] = [
       ),
     ],
     expected: /: REFUSED_BY_BROKER$/,
-    patience: 10_000,
+    patience: 20_000,
     async run(stage) {
       const { client, system } = stage;
       const body = { ...aMug, customerId: unlucky };

@@ -52,7 +52,7 @@ export const sagaGuards: readonly Guard[] = [
       'a timeout meets a success: due work has loaded the saga at its deadline, and before it saves the replies are handled',
     services: ['order'],
     instruments: [beforeLocks, dueLoaded, decideWithin(4)],
-    patience: 10_000,
+    patience: 20_000,
     async run(stage) {
       const replies = await stage.hold('order', 'before-reply-step');
       const due = await stage.hold('order', 'due-loaded');
@@ -84,7 +84,7 @@ export const sagaGuards: readonly Guard[] = [
     services: ['order', 'payment'],
     instruments: [authorizeFails, decideWithin(3)],
     expected: deadLetterOfTheBug,
-    patience: 10_000,
+    patience: 20_000,
     async run(stage) {
       const orderId = await place(stage, { ...aMug, customerId: unlucky });
       await notes(stage, 'order', orderId, 'authorize-payment dead-lettered');
