@@ -124,7 +124,8 @@ describe('outbox, relay, broker, inbox', () => {
     for (const orderId of orders) {
       await eventually(async () => expect(await effectsOf(orderId)).toEqual(expected), { within: 40_000 });
     }
-    expect((await outboxDepth(database)).depth).toBe(0);
+    // A message is heard of before its row is deleted.
+    await isEmpty();
   });
 
   it('take nothing twice when the whole topic is read again', async () => {
