@@ -229,9 +229,9 @@ describe('an isolated breaker', () => {
   it('stays so when it was open, and its time is over', async () => {
     const given = await opened();
     given.resilience.isolate('dependency');
+    expect(given.clock.waiting).toBe(0);
     await given.clock.advance(10_000);
     expect(given.breaker()?.state).toBe('ISOLATED');
-    expect(given.clock.waiting).toBe(0);
   });
 
   it('is no breaker at all under another name', () => {
