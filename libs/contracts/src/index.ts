@@ -36,5 +36,6 @@ export {
   Settlement,
 } from './http/orders.js';
 export { Delivery, InventoryAudit, PutStock, StockList, StockView } from './http/stock.js';
+export { AuthorizeCard, CardAuthorization, CardBook, CardBookEntries } from './http/card-gateway.js';
 export { Deposit, LedgerEntryView, PaymentAudit, WalletView } from './http/wallets.js';
 export { JournalEntry, Timeline } from './http/timeline.js';

@@ -11,12 +11,18 @@ export function isLoopback(host: string): boolean {
   return loopback.has(host);
 }
 
-/** What every service must be told. `extend` it with a service's own. */
-export const serviceSettings = z.object({
+/** What every process must be told. `extend` it with its own. */
+export const processSettings = z.object({
   PORT: z.coerce.number('must be a port number').int().min(0).max(65_535),
   HOST: z.string().min(1).default('127.0.0.1'),
   /** Names this replica towards Kafka and the relay's leases: two living processes must never share it. */
   INSTANCE: z.string().regex(/^[a-z0-9-]{1,60}$/, 'must be like inventory-1'),
+  FAULTLINE_SERVICE_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+});
+export type ProcessSettings = z.infer<typeof processSettings>;
+
+/** What every service must be told: those of a process, and where its database and the broker are. */
+export const serviceSettings = processSettings.extend({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// address' }),
   KAFKA_BROKERS: z
     .string()
@@ -31,15 +37,14 @@ export const serviceSettings = z.object({
     }),
   /** `on`: create the demo data where there is none yet. */
   FAULTLINE_DEMO_DATA: z.enum(['on', 'off'], 'must be on or off').default('off'),
-  FAULTLINE_SERVICE_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
 });
 export type ServiceSettings = z.infer<typeof serviceSettings>;
 
 /**
- * Reads a service's settings from the environment. Throws BadSettings with every complaint at once, and when the
- * service is told to listen beyond loopback without a token of its own.
+ * Reads a process's settings from the environment. Throws BadSettings with every complaint at once, and when the
+ * process is told to listen beyond loopback without a token of its own.
  */
-export function readSettings<Schema extends z.ZodType<ServiceSettings>>(
+export function readSettings<Schema extends z.ZodType<ProcessSettings>>(
   schema: Schema,
   env: Readonly<Record<string, string | undefined>>,
 ): z.output<Schema> {
@@ -57,7 +62,7 @@ export function readSettings<Schema extends z.ZodType<ServiceSettings>>(
   }
   if (!isLoopback(result.data.HOST) && result.data.FAULTLINE_SERVICE_TOKEN === undefined) {
     throw new BadSettings(
-      `FAULTLINE_SERVICE_TOKEN is not set, and HOST is ${result.data.HOST}: beyond loopback a service needs a token of its own`,
+      `FAULTLINE_SERVICE_TOKEN is not set, and HOST is ${result.data.HOST}: beyond loopback it needs a token of its own`,
     );
   }
   return result.data;

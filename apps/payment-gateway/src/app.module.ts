@@ -1,0 +1,69 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { HealthModule } from '@faultline/health';
+import { createHttpApp } from '@faultline/http-server';
+import { type RunningProcess, StopBudget } from '@faultline/service/process';
+import { logger, startTelemetry } from '@faultline/telemetry';
+import { AuthorizationsController } from './authorizations/authorizations.controller.js';
+import { Book } from './authorizations/book.js';
+import { Gateway } from './authorizations/gateway.js';
+import { readConfig } from './config.js';
+
+const name = 'payment-gateway';
+// Less than the 4.5 s that the local supervisor leaves a process before it kills it.
+const stopWithin = 4000;
+
+class GatewayModule {}
+
+/** Starts the gateway in this process. Throws BadSettings, and whatever keeps its file or its port from being opened. */
+export async function startGateway(env: NodeJS.ProcessEnv = process.env): Promise<RunningProcess> {
+  const config = readConfig(env);
+  const telemetry = startTelemetry({ service: name, instance: config.INSTANCE });
+  const log = logger(name, config.INSTANCE);
+  const book = new Book(config.GATEWAY_BOOKS);
+  const gateway = new Gateway({
+    book,
+    now: () => new Date().toISOString(),
+    pause: (milliseconds) => pause(milliseconds),
+  });
+  const http = await createHttpApp(
+    {
+      module: GatewayModule,
+      imports: [
+        HealthModule.register({
+          startup: [],
+          live: [{ name: 'process', check: async () => true }],
+          ready: [{ name: 'books', check: async () => (book.sums(), true as const) }],
+        }),
+      ],
+      controllers: [AuthorizationsController],
+      providers: [
+        { provide: Gateway, useValue: gateway },
+        { provide: Book, useValue: book },
+      ],
+    },
+    {
+      service: name,
+      instance: config.INSTANCE,
+      port: config.PORT,
+      host: config.HOST,
+      serviceToken: config.FAULTLINE_SERVICE_TOKEN,
+      title: 'Card gateway',
+      description:
+        'The third party that we do not control: authorizations of cards, captured, voided or refunded.',
+      log,
+    },
+  );
+  return {
+    url: http.url,
+    log,
+    started: Promise.resolve(),
+    async stop() {
+      const budget = new StopBudget(stopWithin);
+      // A card that never answers keeps its connection open: whoever waits for it is not waited for.
+      await budget.step('requests', http.close(budget.left(2500)), 1000);
+      await budget.step('telemetry', telemetry.shutdown());
+      book.close();
+      return budget.cut;
+    },
+  };
+}

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import { DatabaseSync } from 'node:sqlite';
+import type { CardBook } from '@faultline/contracts';
+import type { Authorization } from './authorization.js';
+
+/** What was answered to a key: the same request gets it again, whatever has happened since. */
+export interface Kept {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+const schema = `
+CREATE TABLE IF NOT EXISTS authorization (
+  nr INTEGER PRIMARY KEY,
+  reference TEXT NOT NULL UNIQUE,
+  status TEXT NOT NULL CHECK (status IN ('AUTHORIZED', 'DECLINED', 'CAPTURED', 'VOIDED', 'REFUNDED')),
+  amount INTEGER NOT NULL,
+  currency TEXT NOT NULL,
+  card_token TEXT NOT NULL,
+  decline_reason TEXT,
+  created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS answered (
+  key TEXT PRIMARY KEY,
+  request TEXT NOT NULL,
+  status INTEGER NOT NULL,
+  body TEXT NOT NULL
+) STRICT;`;
+
+/** The gateway's books: one file, written by one process. Whatever was answered is on the disk. */
+export class Book {
+  readonly #db: DatabaseSync;
+
+  /** Throws when the file cannot be opened. */
+  constructor(file: string) {
+    this.#db = new DatabaseSync(file);
+    // Synchronous: a kill -9, or a machine that goes away, loses nothing that was answered.
+    this.#db.exec(
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000; ${schema}`,
+    );
+  }
+
+  find(reference: string): Authorization | undefined {
+    const row = this.#db.prepare(`SELECT * FROM authorization WHERE reference = ?`).get(reference);
+    return row ? rowOf(row) : undefined;
+  }
+
+  /** The answer that this key got; `conflict` when it was another request. */
+  answered(key: string, request: unknown): Kept | 'conflict' | undefined {
+    const row = this.#db.prepare(`SELECT request, status, body FROM answered WHERE key = ?`).get(key);
+    if (!row) return undefined;
+    if (row['request'] !== hashOf(request)) return 'conflict';
+    return { status: Number(row['status']), body: JSON.parse(String(row['body'])) as unknown };
+  }
+
+  /** The effect and the answer to its key are one transaction: there is never one without the other. */
+  keep(key: string, request: unknown, answer: Kept, changed: Authorization | undefined): void {
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      if (changed) this.#save(changed);
+      this.#db
+        .prepare(`INSERT INTO answered (key, request, status, body) VALUES (?, ?, ?, ?)`)
+        .run(key, hashOf(request), answer.status, JSON.stringify(answer.body));
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  sums(): CardBook {
+    const row = this.#db
+      .prepare(
+        `SELECT count(*) AS authorizations,
+           coalesce(sum(amount) FILTER (WHERE status = 'AUTHORIZED'), 0) AS held,
+           coalesce(sum(amount) FILTER (WHERE status IN ('CAPTURED', 'REFUNDED')), 0) AS captured,
+           coalesce(sum(amount) FILTER (WHERE status = 'REFUNDED'), 0) AS refunded
+         FROM authorization`,
+      )
+      .get();
+    const sum = (name: string): number => Number(row?.[name] ?? 0);
+    return {
+      authorizations: sum('authorizations'),
+      held: sum('held'),
+      captured: sum('captured'),
+      refunded: sum('refunded'),
+    };
+  }
+
+  /** In the order in which they were made, after the one with that number. */
+  entries(after: number, limit: number): readonly { readonly nr: number; readonly entry: Authorization }[] {
+    return this.#db
+      .prepare(`SELECT * FROM authorization WHERE nr > ? ORDER BY nr LIMIT ?`)
+      .all(after, limit)
+      .map((row) => ({ nr: Number(row['nr']), entry: rowOf(row) }));
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #save(a: Authorization): void {
+    this.#db
+      .prepare(
+        `INSERT INTO authorization (reference, status, amount, currency, card_token, decline_reason, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (reference) DO UPDATE SET status = excluded.status`,
+      )
+      .run(a.reference, a.status, a.amount, a.currency, a.cardToken, a.declineReason, a.createdAt);
+  }
+}
+
+function hashOf(request: unknown): string {
+  return createHash('sha256').update(JSON.stringify(request)).digest('hex');
+}
+
+function rowOf(row: Record<string, unknown>): Authorization {
+  return {
+    reference: String(row['reference']),
+    status: row['status'] as Authorization['status'],
+    amount: Number(row['amount']),
+    currency: 'EUR',
+    declineReason: row['decline_reason'] === null ? null : String(row['decline_reason']),
+    createdAt: String(row['created_at']),
+    cardToken: String(row['card_token']),
+  };
+}

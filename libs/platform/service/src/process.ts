@@ -1,0 +1,4 @@
+// For a process without database and broker: it loads neither of them.
+export { runProcess, type RunningProcess } from './run-process.js';
+export { BadSettings, processSettings, type ProcessSettings, readSettings } from './settings.js';
+export { StopBudget } from './stop-budget.js';
