@@ -1,4 +1,4 @@
-# One file for the three services; APP says which:
+# One file for the three services and the card gateway; APP says which:
 #   docker build --build-arg APP=order --tag faultline-order .
 # It needs no BuildKit. Start with an init (docker run --init, init: true): as process 1 Node would ignore signals that
 # it does not handle, its own SIGKILL among them.
@@ -19,7 +19,7 @@ ENV NX_DAEMON=false NX_TUI=false NX_NO_CLOUD=true
 COPY --from=manifests /manifests .
 RUN npm ci --ignore-scripts
 COPY . .
-RUN npx nx run-many -t build -p order,payment,inventory --output-style=static
+RUN npx nx run-many -t build -p order,payment,inventory,payment-gateway --output-style=static
 # Migrations are links into libs/transactions: they are followed.
 RUN mkdir /built \
   && find apps libs -name package.json -o -name migrations -type d > /files \
@@ -44,10 +44,10 @@ COPY --from=packages /faultline/node_modules node_modules
 COPY --from=build /built/libs libs
 COPY infra/docker/with-token.sh infra/docker/is-ready.mjs ./
 # A volume mounted here takes over the owner.
-RUN install --directory --owner=1000 --group=1000 /run/faultline
+RUN install --directory --owner=1000 --group=1000 /run/faultline /var/lib/faultline
 ARG APP
-RUN case "$APP" in order|payment|inventory) ;; *) \
-  echo "APP is '$APP'; it must be order, payment or inventory: --build-arg APP=order" >&2; exit 1;; esac
+RUN case "$APP" in order|payment|inventory|payment-gateway) ;; *) \
+  echo "APP is '$APP'; it must be order, payment, inventory or payment-gateway: --build-arg APP=order" >&2; exit 1;; esac
 COPY --from=build /built/apps/${APP} apps/${APP}
 WORKDIR /faultline/apps/${APP}
 # Node; by number, so that an orchestrator can tell that it is not root.

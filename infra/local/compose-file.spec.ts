@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { readSettings, serviceSettings } from '../../libs/platform/service/src/settings.js';
 import { type Container, composeFile, textOf, withDefaults } from './compose-file.js';
 import { lockedJars } from './kafka.mjs';
-import { service } from './services.mjs';
-import { PORTS, SERVICES } from './system.mjs';
+import { gateway, service } from './services.mjs';
+import { GATEWAY, PORTS, SERVICES } from './system.mjs';
 
 const { services, volumes } = composeFile;
 const named = (name: string): Container => services[name] ?? fail(`no service ${name}`);
@@ -12,6 +12,8 @@ const fail = (why: string): never => {
   throw new Error(why);
 };
 const apps: readonly string[] = SERVICES;
+const images: readonly string[] = [...SERVICES, GATEWAY];
+const urls = { order: 'http://o:1', payment: 'http://p:1', inventory: 'http://i:1', [GATEWAY]: 'http://g:1' };
 const environment = (name: string): Record<string, string> =>
   Object.fromEntries(
     Object.entries(named(name).environment).map(([key, value]) => [key, withDefaults(value)]),
@@ -35,7 +37,7 @@ describe.each(Object.entries(services))('the container of %s', (_, container) =>
   });
 
   it('is reached from this machine only, at a port that can be set', () => {
-    for (const port of container.ports) expect(port).toMatch(/^127\.0\.0\.1:\$\{[A-Z]+_PORT:-\d+\}:\d+$/);
+    for (const port of container.ports) expect(port).toMatch(/^127\.0\.0\.1:\$\{[A-Z_]+_PORT:-\d+\}:\d+$/);
   });
 
   it('waits until what it needs is healthy', () => {
@@ -64,19 +66,21 @@ describe('the containers of the three services', () => {
   });
 
   it.each(apps)('%s gets every setting that npm start gives it', (name) => {
-    const urls = { order: 'http://o:1', payment: 'http://p:1', inventory: 'http://i:1' };
     const { env } = service(name, { urls, databaseUrl: '', brokers: '', token: '' });
     const given = Object.keys(env).filter((key) => process.env[key] === undefined && key !== 'NODE_ENV');
     expect(Object.keys(named(name).environment)).toEqual(expect.arrayContaining(given));
   });
 
-  it.each(apps)('%s is built as itself, listens where it is published, and has a name of its own', (name) => {
-    const { build, ports } = named(name);
-    const { PORT, INSTANCE } = environment(name);
-    expect(build?.args).toEqual({ APP: name });
-    expect(ports).toEqual([expect.stringMatching(new RegExp(`:${PORT}$`))]);
-    expect(INSTANCE).toBe(`${name}-1`);
-  });
+  it.each(images)(
+    '%s is built as itself, listens where it is published, and has a name of its own',
+    (name) => {
+      const { build, ports } = named(name);
+      const { PORT, INSTANCE } = environment(name);
+      expect(build?.args).toEqual({ APP: name });
+      expect(ports).toEqual([expect.stringMatching(new RegExp(`:${PORT}$`))]);
+      expect(INSTANCE).toBe(`${name}-1`);
+    },
+  );
 
   it.each(apps)('%s finds its own database, the broker and its neighbours', (name) => {
     const env = environment(name);
@@ -87,14 +91,20 @@ describe('the containers of the three services', () => {
     expect(environment('kafka')['KAFKA_ADVERTISED_LISTENERS']?.split(',')).toContain(
       `PLAINTEXT://${env['KAFKA_BROKERS']}`,
     );
-    for (const neighbour of apps) {
-      const url = env[`${neighbour.toUpperCase()}_URL`];
+    for (const neighbour of images) {
+      const url = env[`${neighbour.toUpperCase().replace('-', '_')}_URL`];
       if (url !== undefined) expect(url).toBe(`http://${neighbour}:${environment(neighbour)['PORT']}`);
     }
   });
 
+  it('the gateway gets every setting that npm start gives it', () => {
+    const { env } = gateway({ url: 'http://g:1', data: '', token: '' });
+    const given = Object.keys(env).filter((key) => process.env[key] === undefined && key !== 'NODE_ENV');
+    expect(Object.keys(named(GATEWAY).environment)).toEqual(expect.arrayContaining(given));
+  });
+
   it('are published at the ports of npm start, by the same variables', () => {
-    for (const name of [...SERVICES, 'postgres', 'kafka'] as const) {
+    for (const name of [...SERVICES, GATEWAY, 'postgres', 'kafka'] as const) {
       const { setting, port } = PORTS[name];
       expect(named(name).ports).toEqual([expect.stringContaining(`127.0.0.1:\${${setting}:-${port}}:`)]);
     }
@@ -158,7 +168,6 @@ describe('the Dockerfile', () => {
 
   it('runs Node as a user without rights, in place of the shell, with the memory that npm start gives', () => {
     expect(file).toMatch(/^USER 1000:1000$/m);
-    const urls = { order: 'http://o:1', payment: 'http://p:1', inventory: 'http://i:1' };
     const { args } = service('order', { urls, databaseUrl: '', brokers: '', token: '' });
     const flags = args.filter((arg) => arg.startsWith('--'));
     expect(file).toContain(`CMD ${JSON.stringify(['node', ...flags, 'dist/main.js']).replaceAll(',', ', ')}`);
@@ -169,6 +178,6 @@ describe('the Dockerfile', () => {
   });
 
   it('has every app of the compose file', () => {
-    expect(/case "\$APP" in (\S+)\)/.exec(file)?.[1]?.split('|').toSorted()).toEqual(apps.toSorted());
+    expect(/case "\$APP" in (\S+)\)/.exec(file)?.[1]?.split('|').toSorted()).toEqual(images.toSorted());
   });
 });

@@ -11,6 +11,9 @@ import { root, node } from './root.mjs';
 /** In the order in which they are started. */
 export const SERVICES = ['inventory', 'payment', 'order'];
 
+/** The third party that payment calls: one process, with books of its own and without our servers. */
+export const GATEWAY = 'payment-gateway';
+
 // The young generation: what an order leaves behind must die there. With 2 MB the batches of 64 orders outlive it, and a
 // service spends a fifth of its time on collecting the old one; 8 MB cost 14 MB per service, 16 MB cost 30 and give
 // little more. --optimize-for-size would save 20 MB, for half as much CPU per order again.
@@ -19,17 +22,40 @@ const MEMORY = ['--max-old-space-size=192', '--max-semi-space-size=8'];
 // What of the starter's environment a service may see: its own settings come from here and from nowhere else.
 const INHERITED = /^(PATH|HOME|USER|TMPDIR|LANG|LC_.*|TZ|NO_COLOR|OTEL_.*|FAULTLINE_(?!FOLDER$).*)$/;
 
+/** Answers what to spawn for the card gateway. Its books are a file in `data`. */
+export function gateway({ url, data, token, env = {} }) {
+  const { port } = new URL(url);
+  return {
+    command: node,
+    args: ['--max-old-space-size=96', '--disable-warning=ExperimentalWarning', mainOf(GATEWAY)],
+    cwd: join(root, 'apps', GATEWAY),
+    env: {
+      ...inherited(),
+      NODE_ENV: 'production',
+      PORT: port,
+      HOST: '127.0.0.1',
+      INSTANCE: `${GATEWAY}-1`,
+      FAULTLINE_SERVICE_TOKEN: token,
+      GATEWAY_BOOKS: join(data, 'card-books.sqlite'),
+      ...env,
+    },
+  };
+}
+
+const mainOf = (app) => join(root, 'apps', app, 'dist', 'main.js');
+const inherited = () =>
+  Object.fromEntries(Object.entries(process.env).filter(([key]) => INHERITED.test(key)));
+
 /** Answers what to spawn for one replica of a service: `order`, `order-2`. `urls` are those that it knows, its own too. */
 export function service(name, { urls, databaseUrl, brokers, token, env = {} }) {
-  const inherited = Object.fromEntries(Object.entries(process.env).filter(([key]) => INHERITED.test(key)));
   const { service: app } = replicaOf(name);
   const url = new URL(urls[app]);
   return {
     command: node,
-    args: [...MEMORY, join(root, 'apps', app, 'dist', 'main.js')],
+    args: [...MEMORY, mainOf(app)],
     cwd: join(root, 'apps', app),
     env: {
-      ...inherited,
+      ...inherited(),
       NODE_ENV: 'production',
       PORT: url.port,
       HOST: '127.0.0.1',
@@ -38,6 +64,7 @@ export function service(name, { urls, databaseUrl, brokers, token, env = {} }) {
       KAFKA_BROKERS: brokers,
       FAULTLINE_SERVICE_TOKEN: token,
       ...(app === 'order' ? { INVENTORY_URL: urls.inventory, PAYMENT_URL: urls.payment } : {}),
+      ...(app === 'payment' ? { PAYMENT_GATEWAY_URL: urls[GATEWAY] } : {}),
       ...env,
     },
   };

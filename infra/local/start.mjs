@@ -13,12 +13,12 @@ import { root } from './root.mjs';
 const HELP = `npm start                      starts Postgres, Kafka and the services; Ctrl-C stops them
 npm start -- --fresh           the same, after removing the data of earlier runs
 npm start -- --replicas 2      two processes of each service (1 to 3), each on a port of its own
-npm start -- --logs <process>  follows a log: order, order-2, inventory, payment, postgres, kafka
+npm start -- --logs <process>  follows a log: order, order-2, inventory, payment, payment-gateway, postgres, kafka
 npm start -- --help            this
 
 Settings (environment):
   ORDER_PORT 3001, PAYMENT_PORT 3002, INVENTORY_PORT 3003; of further replicas ORDER_2_PORT 3011, ORDER_3_PORT 3021, …
-  POSTGRES_PORT 15432, KAFKA_PORT 19092, KAFKA_CONTROLLER_PORT 19093
+  PAYMENT_GATEWAY_PORT 3004, POSTGRES_PORT 15432, KAFKA_PORT 19092, KAFKA_CONTROLLER_PORT 19093
   INFRA=embedded   Postgres and Kafka as processes (the default where there is Java, or pip to fetch one)
   INFRA=docker     as containers (the default where there is neither, but Docker)
   INFRA=external   yours: POSTGRES_URL=postgres://user:password@host:port KAFKA_BROKERS=host:port

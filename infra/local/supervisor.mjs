@@ -6,7 +6,7 @@ import { build } from './build.mjs';
 import { createProgress } from './progress.mjs';
 import { replicasFrom } from './replicas.mjs';
 import { root } from './root.mjs';
-import { portsFrom, SERVICES, startSystem } from './system.mjs';
+import { GATEWAY, portsFrom, SERVICES, startSystem } from './system.mjs';
 
 const folder = process.env.FAULTLINE_FOLDER || join(root, '.faultline');
 const clock = () => new Date().toTimeString().slice(0, 8);
@@ -43,7 +43,9 @@ await main(async () => {
     progress,
     tell,
     build: (steps) =>
-      steps.step('Build', (say) => build(SERVICES, { log: join(folder, 'logs', 'build.log'), say })),
+      steps.step('Build', (say) =>
+        build([...SERVICES, GATEWAY], { log: join(folder, 'logs', 'build.log'), say }),
+      ),
   });
   const first = await Promise.race([starting.then((started) => ({ started })), end.then(() => ({}))]);
   // Asked to stop in the middle of starting: what is under way is waited for, then ended.
@@ -82,7 +84,8 @@ Faultline runs, after ${((Date.now() - began) / 1000).toFixed(1)} s. Place an or
   curl -s ${urls.order}/orders -H 'content-type: application/json' -H "idempotency-key: first-$(date +%s)" -H 'prefer: wait=10' -d '{"customerId":"customer-1","lines":[{"sku":"tea-green","quantity":2}]}'
 
   What each service can do   ${urls.order}/docs   ${urls.inventory}/docs   ${urls.payment}/docs
-${listed}  Follow a log               npm start -- --logs order   (inventory, payment, postgres, kafka)
+  And the card gateway       ${urls[GATEWAY]}/docs
+${listed}  Follow a log               npm start -- --logs order   (inventory, payment, payment-gateway, postgres, kafka)
   Break it                   kill -9 $(lsof -tiTCP:${ports.payment} -sTCP:LISTEN)   and place another order
   Operations' token          ${relative}/service-token
   Stop                       Ctrl-C

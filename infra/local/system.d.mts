@@ -2,9 +2,12 @@
 export type ServiceName = 'order' | 'inventory' | 'payment';
 /** A process of a service: the first has the service's name and answers to `order-1` as well. */
 export type ReplicaName = ServiceName | `${ServiceName}-${number}`;
-export type ProcessName = ReplicaName | 'postgres' | 'kafka';
+/** The third party that payment calls. */
+export type GatewayName = 'payment-gateway';
+export type ProcessName = ReplicaName | GatewayName | 'postgres' | 'kafka';
 
 export const SERVICES: readonly ServiceName[];
+export const GATEWAY: GatewayName;
 
 /** Something the person in front can mend. */
 export class Problem extends Error {}
@@ -44,6 +47,7 @@ export interface FirstPorts {
   readonly order: number;
   readonly payment: number;
   readonly inventory: number;
+  readonly 'payment-gateway': number;
   readonly postgres: number;
   readonly kafka: number;
   readonly kafkaController: number;
@@ -72,13 +76,15 @@ export interface SystemOptions {
    * than of the one before.
    */
   readonly ports?: 'free' | Partial<Ports>;
-  /** Which services; all three unless told. None: only Postgres and Kafka. */
+  /** Which services; all three unless told, and the gateway wherever payment is. None: only Postgres and Kafka. */
   readonly services?: readonly ServiceName[];
   /** How many processes of each service, 1 (the default) to 3. */
   readonly replicas?: number;
   /** More environment for every service, for all replicas of a service, and for single further replicas. */
   readonly env?: Readonly<Record<string, string>>;
-  readonly serviceEnv?: Readonly<Partial<Record<ReplicaName, Readonly<Record<string, string>>>>>;
+  readonly serviceEnv?: Readonly<
+    Partial<Record<ReplicaName | GatewayName, Readonly<Record<string, string>>>>
+  >;
   /** Whether what dies is started again; true. */
   readonly restart?: boolean;
   /** Whether the services fill shelves and open wallets at their first start; true with all three. */
@@ -102,8 +108,8 @@ export interface SystemOptions {
 export interface System {
   readonly folder: string;
   readonly ports: Ports;
-  /** Of the first replica of each service. */
-  readonly urls: Readonly<Record<ServiceName, string>>;
+  /** Of the first replica of each service, and of the gateway. */
+  readonly urls: Readonly<Record<ServiceName | GatewayName, string>>;
   /** The server; its databases are faultline_order, faultline_inventory, faultline_payment. */
   readonly postgresUrl: string;
   databaseUrl(service: ServiceName): string;
@@ -125,7 +131,7 @@ export interface System {
    */
   whenReady(options?: {
     readonly within?: number;
-    readonly names?: readonly ReplicaName[];
+    readonly names?: readonly (ReplicaName | GatewayName)[];
     readonly consumers?: boolean;
   }): Promise<void>;
   /** Resolves when it answers queries. */

@@ -19,11 +19,11 @@ import { end, endLeftOver, isAlive } from './processes.mjs';
 import { createProgress } from './progress.mjs';
 import { processNamed, replicaNames, replicaOf, replicasFrom } from './replicas.mjs';
 import { root } from './root.mjs';
-import { service, serviceToken, SERVICES, tailOf, whenReady } from './services.mjs';
+import { gateway, GATEWAY, service, serviceToken, SERVICES, tailOf, whenReady } from './services.mjs';
 import { Supervised } from './supervised.mjs';
 
 export { Problem } from './problem.mjs';
-export { SERVICES } from './services.mjs';
+export { GATEWAY, SERVICES } from './services.mjs';
 
 /** Everything that is fetched once and shared by all systems of this project. */
 const shared = join(root, '.faultline');
@@ -33,6 +33,7 @@ export const PORTS = {
   order: { port: 3001, setting: 'ORDER_PORT', what: 'the order service' },
   payment: { port: 3002, setting: 'PAYMENT_PORT', what: 'the payment service' },
   inventory: { port: 3003, setting: 'INVENTORY_PORT', what: 'the inventory service' },
+  [GATEWAY]: { port: 3004, setting: 'PAYMENT_GATEWAY_PORT', what: 'the payment gateway' },
   postgres: { port: 15432, setting: 'POSTGRES_PORT', what: 'Postgres' },
   kafka: { port: 19092, setting: 'KAFKA_PORT', what: 'Kafka' },
   kafkaController: { port: 19093, setting: 'KAFKA_CONTROLLER_PORT', what: "Kafka's controller" },
@@ -142,6 +143,7 @@ export async function startSystem(options) {
   const replicas = replicasFrom(options.replicas, 'replicas');
   const processesOf = (service) => replicaNames(service, replicas);
   const wanted = services.flatMap(processesOf);
+  const parties = services.includes('payment') ? [GATEWAY] : [];
   const run = join(folder, 'run');
   const logs = join(folder, 'logs');
   const data = join(folder, 'data');
@@ -197,6 +199,7 @@ export async function startSystem(options) {
 
     const needed = [
       ...wanted,
+      ...parties,
       ...(kind === 'embedded' ? ['postgres', ...(withKafka ? ['kafka', 'kafkaController'] : [])] : []),
     ];
     const specs = portsOf(replicas);
@@ -204,7 +207,7 @@ export async function startSystem(options) {
 
     const token = serviceToken(options.tokenFile ?? join(folder, 'service-token'));
     const urlOf = (name) => `http://127.0.0.1:${ports[name]}`;
-    const urls = Object.fromEntries(SERVICES.map((name) => [name, urlOf(name)]));
+    const urls = Object.fromEntries([...SERVICES, GATEWAY].map((name) => [name, urlOf(name)]));
     const serverUrl = kind === 'external' ? external.postgresUrl : postgresUrl(ports.postgres);
     const brokers = kind === 'external' ? external.brokers : `127.0.0.1:${ports.kafka}`;
     const databaseUrl = (name) => {
@@ -282,9 +285,10 @@ export async function startSystem(options) {
     for (const name of wanted) {
       const { service: of, number } = replicaOf(name);
       // Each asks the neighbours of its own number: one that is dead does not leave all of the others without an answer.
-      const neighbours = Object.fromEntries(
-        SERVICES.map((each) => [each, urlOf(processesOf(each)[number - 1])]),
-      );
+      const neighbours = Object.fromEntries([
+        ...SERVICES.map((each) => [each, urlOf(processesOf(each)[number - 1])]),
+        [GATEWAY, urlOf(GATEWAY)],
+      ]);
       supervised(name, async () =>
         service(name, {
           urls: neighbours,
@@ -298,6 +302,17 @@ export async function startSystem(options) {
             ...serviceEnv[of],
             ...(number > 1 ? serviceEnv[name] : {}),
           },
+        }),
+      );
+    }
+    for (const name of parties) {
+      mkdirSync(data, { recursive: true });
+      supervised(name, async () =>
+        gateway({
+          url: urlOf(name),
+          data,
+          token,
+          env: { FAULTLINE_TRACES: join(folder, 'traces'), ...env, ...serviceEnv[name] },
         }),
       );
     }
@@ -329,7 +344,7 @@ export async function startSystem(options) {
         build(progress),
       ]);
       await together(
-        wanted.map((name) =>
+        [...parties, ...wanted].map((name) =>
           progress.step(name, async (say) => {
             const one = processes.get(name);
             await one.start();
@@ -375,7 +390,9 @@ export async function startSystem(options) {
         const each = new Set(
           names.flatMap((name) => (services.includes(name) ? processesOf(name) : [named(name).name])),
         );
-        await together([...each].map((name) => ready(name, { within, consumers })));
+        await together(
+          [...each].map((name) => ready(name, { within, consumers: consumers && name !== GATEWAY })),
+        );
       },
       startPostgres,
       stopPostgres: (how) => postgres.stop(how),
@@ -396,6 +413,7 @@ export async function startSystem(options) {
     const last = Date.now() + 9500;
     try {
       await Promise.all(wanted.map((name) => processes.get(name)?.stop({ within: SETTLE })));
+      await Promise.all(parties.map((name) => processes.get(name)?.stop({ within: 1000 })));
       await processes.get('kafka')?.stop({ within: Math.max(500, last - 1200 - Date.now()) });
       await processes.get('postgres')?.stop({ within: Math.max(500, last - Date.now()) });
       if (docker) await docker.down();
@@ -417,7 +435,7 @@ function leftOver(run) {
   return readdirSync(run)
     .filter((file) => file.endsWith('.pid'))
     .map((file) => file.slice(0, -'.pid'.length))
-    .filter((name) => SERVICES.includes(replicaOf(name).service))
+    .filter((name) => [...SERVICES, GATEWAY].includes(replicaOf(name).service))
     .sort((a, b) => SERVICES.indexOf(replicaOf(b).service) - SERVICES.indexOf(replicaOf(a).service));
 }
 

@@ -4,7 +4,7 @@ import { eventually } from '@faultline/testing';
 import { z } from 'zod';
 import { send, type Answer } from './http.js';
 import { randomFrom } from './random.js';
-import type { ServiceName, System } from './system.js';
+import type { ServiceName } from './system.js';
 
 export interface OrderBody {
   readonly customerId: string;
@@ -48,7 +48,7 @@ export class Client {
    * numbers in [0, 1) for the pauses between attempts.
    */
   constructor(
-    private readonly urls: System['urls'],
+    private readonly urls: Readonly<Record<ServiceName, string>>,
     private readonly replicas: (service: ServiceName) => readonly string[] = (service) => [urls[service]],
     private readonly random: () => number = randomFrom(1),
   ) {}

@@ -3,6 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
+  GATEWAY,
   SERVICES,
   startSystem as start,
   type Ports,
@@ -14,7 +15,9 @@ import { eventually } from '@faultline/testing';
 import type { Patch } from './patching/patch.js';
 
 export {
+  GATEWAY,
   SERVICES,
+  type GatewayName,
   type Ports,
   type ProcessName,
   type ReplicaName,
@@ -111,7 +114,7 @@ export async function startSystem(
 
 /** Ports for a system whose addresses must be known before it starts. */
 export async function choosePorts(): Promise<Ports> {
-  const names = ['order', 'payment', 'inventory', 'postgres', 'kafka', 'kafkaController'] as const;
+  const names = ['order', 'payment', 'inventory', GATEWAY, 'postgres', 'kafka', 'kafkaController'] as const;
   const servers = await Promise.all(
     names.map(
       () =>

@@ -1,6 +1,6 @@
 import type { Outage } from '../audit/termination.js';
 import { forAWhile } from '../load.js';
-import { type ProcessName, type ReplicaName, SERVICES, type System } from '../system.js';
+import { type GatewayName, type ProcessName, type ReplicaName, SERVICES, type System } from '../system.js';
 import { type Strike } from './plan.js';
 import { type OpenOrders, type Recovery } from './recovery.js';
 
@@ -186,6 +186,6 @@ export class Strikes {
 }
 
 /** The one process of that name; `order` alone would mean all replicas of it. */
-function replica(name: Exclude<ProcessName, 'postgres' | 'kafka'>): ReplicaName {
+function replica(name: Exclude<ProcessName, 'postgres' | 'kafka'>): ReplicaName | GatewayName {
   return name === 'order' || name === 'inventory' || name === 'payment' ? `${name}-1` : name;
 }
