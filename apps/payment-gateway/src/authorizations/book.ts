@@ -42,7 +42,7 @@ export class Book {
 
   find(reference: string): Authorization | undefined {
     const row = this.#db.prepare(`SELECT * FROM authorization WHERE reference = ?`).get(reference);
-    return row ? rowOf(row) : undefined;
+    return row ? rowOf(row as unknown as Row) : undefined;
   }
 
   /** The answer that this key got; `conflict` when it was another request. */
@@ -92,7 +92,8 @@ export class Book {
     return this.#db
       .prepare(`SELECT * FROM authorization WHERE nr > ? ORDER BY nr LIMIT ?`)
       .all(after, limit)
-      .map((row) => ({ nr: Number(row['nr']), entry: rowOf(row) }));
+      .map((row) => row as unknown as Row)
+      .map((row) => ({ nr: row.nr, entry: rowOf(row) }));
   }
 
   close(): void {
@@ -113,14 +114,24 @@ function hashOf(request: unknown): string {
   return createHash('sha256').update(JSON.stringify(request)).digest('hex');
 }
 
-function rowOf(row: Record<string, unknown>): Authorization {
+interface Row {
+  readonly nr: number;
+  readonly reference: string;
+  readonly status: Authorization['status'];
+  readonly amount: number;
+  readonly card_token: string;
+  readonly decline_reason: string | null;
+  readonly created_at: string;
+}
+
+function rowOf(row: Row): Authorization {
   return {
-    reference: String(row['reference']),
-    status: row['status'] as Authorization['status'],
-    amount: Number(row['amount']),
+    reference: row.reference,
+    status: row.status,
+    amount: row.amount,
     currency: 'EUR',
-    declineReason: row['decline_reason'] === null ? null : String(row['decline_reason']),
-    createdAt: String(row['created_at']),
-    cardToken: String(row['card_token']),
+    declineReason: row.decline_reason,
+    createdAt: row.created_at,
+    cardToken: row.card_token,
   };
 }

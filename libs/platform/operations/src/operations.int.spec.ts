@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { JournalEntry } from '@faultline/contracts';
 import { createHttpApp, type HttpApp } from '@faultline/http-server';
 import { journalPart } from '@faultline/journal';
+import { Resilience } from '@faultline/resilience';
 import { silentLog } from '@faultline/telemetry';
 import { testDatabase, type TestDatabase } from '@faultline/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -15,7 +16,12 @@ let http: HttpApp;
 beforeAll(async () => {
   test = await testDatabase(new URL('../../../transactions/prisma/', import.meta.url));
   http = await createHttpApp(
-    OperationsModule.register({ database: test.database, service: 'inventory', partitionsOf: () => 3 }),
+    OperationsModule.register({
+      database: test.database,
+      service: 'inventory',
+      partitionsOf: () => 3,
+      resilience: new Resilience(),
+    }),
     {
       service: 'inventory',
       instance: 'inventory-1',

@@ -18,11 +18,14 @@ import {
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { z } from 'zod';
+import type { Resilience } from '@faultline/resilience';
+import { ResilienceController, resilienceOfThisProcess } from './resilience.controller.js';
 
 export interface OperationsOptions {
   readonly database: Database;
   readonly service: string;
   readonly partitionsOf: (topic: string) => number;
+  readonly resilience: Resilience;
 }
 
 const options = Symbol('operations');
@@ -100,8 +103,11 @@ export class OperationsModule {
   static register(given: OperationsOptions): DynamicModule {
     return {
       module: OperationsModule,
-      controllers: [OperationsController],
-      providers: [{ provide: options, useValue: given }],
+      controllers: [OperationsController, ResilienceController],
+      providers: [
+        { provide: options, useValue: given },
+        { provide: resilienceOfThisProcess, useValue: given.resilience },
+      ],
     };
   }
 }

@@ -15,6 +15,8 @@ export interface BreakerTransition extends Happened {
   readonly to: BreakerState;
   /** In words: `6 of 10 calls failed within 10 s`. */
   readonly cause: string;
+  /** The trace in which it happened, when whoever made this process's Resilience told it how to know. */
+  readonly traceId?: string;
 }
 
 /** What the policies did. Metrics, spans and streams are listeners: no policy knows of them. */

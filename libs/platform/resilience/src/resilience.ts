@@ -23,15 +23,24 @@ const never = new AbortController().signal;
 export class Resilience {
   readonly #clock: Clock;
   readonly #random: () => number;
+  readonly #traceId: () => string | undefined;
   readonly #listeners = new Set<Listener>();
   readonly #running = new Map<string, readonly Running[]>();
 
   constructor({
     clock = systemClock,
     random = Math.random,
-  }: { readonly clock?: Clock; readonly random?: () => number } = {}) {
+    traceId = () => undefined,
+  }: {
+    readonly clock?: Clock;
+    /** Numbers in [0, 1), for the jitter. */
+    readonly random?: () => number;
+    /** The trace that is active, told along with a breaker's transition. */
+    readonly traceId?: () => string | undefined;
+  } = {}) {
     this.#clock = clock;
     this.#random = random;
+    this.#traceId = traceId;
   }
 
   /** Makes the one pipeline to a dependency. Throws a RangeError for a setting that cannot be, or a name given twice. */
@@ -92,7 +101,9 @@ export class Resilience {
     return () => this.#listeners.delete(listener);
   }
 
-  #tell(event: ResilienceEvent): void {
+  #tell(happened: ResilienceEvent): void {
+    const traceId = happened.type === 'breaker-transition' ? this.#traceId() : undefined;
+    const event = traceId === undefined ? happened : { ...happened, traceId };
     for (const listener of this.#listeners) {
       try {
         listener(event);

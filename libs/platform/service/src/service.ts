@@ -3,8 +3,9 @@ import { deadLetterTopic, partitionsOf, topics } from '@faultline/contracts';
 import { type Database, type HeldName, holdName, migrate, openDatabase } from '@faultline/database';
 import { type Check, HealthModule } from '@faultline/health';
 import { createHttpApp } from '@faultline/http-server';
-import { OperationsModule } from '@faultline/operations';
-import { type Log, logger, startTelemetry } from '@faultline/telemetry';
+import { OperationsModule, watchResilience } from '@faultline/operations';
+import { Resilience } from '@faultline/resilience';
+import { currentTraceparent, type Log, logger, startTelemetry, traceIdOf } from '@faultline/telemetry';
 import type { DynamicModule } from '@nestjs/common';
 import { BrokerSide, type Consumption, type TopicSpec } from './broker.js';
 import { Housekeeping } from './housekeeping.js';
@@ -19,6 +20,8 @@ export interface Parts<Config extends ServiceSettings = ServiceSettings> {
   readonly instance: string;
   readonly database: Database;
   readonly log: Log;
+  /** Makes the pipelines to what this service calls, and shows them to operators. */
+  readonly resilience: Resilience;
   /** Call after a commit that wrote to the outbox: the relay then need not find out by polling. */
   hint(): void;
   /** Per group: whether it is joined, and how far behind. Empty without a broker. */
@@ -88,6 +91,8 @@ export async function startService<Config extends ServiceSettings>(
   const log = logger(service.name, instance);
   const database = openDatabase({ url: config.DATABASE_URL, applicationName: instance, connections: 10 });
   const stopping = new AbortController();
+  const resilience = new Resilience({ traceId: () => traceIdOf(currentTraceparent()) ?? undefined });
+  watchResilience(resilience, log);
   let migrated: true | string = 'not migrated yet';
   let broker: BrokerSide | undefined;
   let workers: readonly Worker[] = [];
@@ -101,6 +106,7 @@ export async function startService<Config extends ServiceSettings>(
     instance,
     database,
     log,
+    resilience,
     hint: () => broker?.hint(),
     consumers: () => broker?.consumers() ?? new Map(),
   };
@@ -142,7 +148,7 @@ export async function startService<Config extends ServiceSettings>(
           live: [{ name: 'process', check: async () => true }],
           ready: [reachable, agreed, ...(service.ready?.(parts) ?? [])],
         }),
-        OperationsModule.register({ database, service: service.name, partitionsOf }),
+        OperationsModule.register({ database, service: service.name, partitionsOf, resilience }),
         service.module(parts),
       ],
     },
