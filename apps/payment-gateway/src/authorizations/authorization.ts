@@ -45,6 +45,7 @@ export function change(before: Authorization | undefined, verb: Verb, reference:
 }
 
 /** As the outside sees it: never with the card. */
-export function viewOf({ cardToken: _, ...view }: Authorization): CardAuthorization {
-  return view;
+export function viewOf(authorization: Authorization): CardAuthorization {
+  const { reference, status, amount, currency, declineReason, createdAt } = authorization;
+  return { reference, status, amount, currency, declineReason, createdAt };
 }

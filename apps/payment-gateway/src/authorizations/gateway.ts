@@ -79,7 +79,7 @@ export class Gateway {
       // What is not known yet may be tomorrow: that answer binds no key.
       if (answer.status !== 404)
         book.keep(key, request, answer, 'wrong' in decision || decision === known ? undefined : decision);
-      return answered(answer, mood);
+      return await answered(answer, mood);
     } finally {
       this.#busy.delete(key);
     }
