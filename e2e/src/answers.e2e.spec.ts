@@ -257,7 +257,6 @@ describe('POST /orders', () => {
     ['choreography', { ...aMug, protocol: 'choreography' }],
     ['TCC', { ...aMug, protocol: 'tcc' }],
     ['2PC', { ...aMug, protocol: '2pc' }],
-    ['payment by card', { ...aMug, payment: { method: 'card', cardToken: 'card-ok' } }],
     ['2PC with a card', { ...aMug, protocol: '2pc', payment: { method: 'card', cardToken: 'card-ok' } }],
   ])('answers 422 to what it cannot carry yet, and says so: %s', async (_, body) => {
     const answer = await post(body);

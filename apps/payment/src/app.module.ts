@@ -1,4 +1,9 @@
-import type { Service } from '@faultline/service';
+import { partitionsOf } from '@faultline/contracts';
+import { httpClient } from '@faultline/http-client';
+import { attemptTimeout, breaker, bulkhead, deadline, retriedByTheCaller } from '@faultline/resilience';
+import type { Parts, Service } from '@faultline/service';
+import { CardCalls } from './cards/card.calls.js';
+import { cardGateway } from './cards/card-gateway.js';
 import { type Config, readConfig } from './config.js';
 import { createDemoData } from './demo-data.js';
 import { sagaCommands } from './participants/saga-commands.consumer.js';
@@ -7,6 +12,9 @@ import { WalletController } from './wallets/wallet.controller.js';
 import { WalletQueries } from './wallets/wallet.queries.js';
 
 class PaymentModule {}
+
+// A card that is slow is answered after 3 s, and that is no failure; what takes a second longer is none that we wait for.
+const attemptWithin = 4000;
 
 export const payment: Service<Config> = {
   name: 'payment',
@@ -26,5 +34,41 @@ export const payment: Service<Config> = {
   prepare: async ({ config, database }) => {
     if (config.FAULTLINE_DEMO_DATA === 'on') await createDemoData(new WalletCommands(database));
   },
-  consumers: (parts) => [sagaCommands(parts)],
+  consumers: (parts) => [sagaCommands(parts, callsOf(parts))],
+  workers: (parts) => [callsOf(parts)],
 };
+
+/** What consumers and workers of one running service share. */
+const shared = new WeakMap<Parts<Config>, CardCalls>();
+
+function callsOf(parts: Parts<Config>): CardCalls {
+  const known = shared.get(parts);
+  if (known) return known;
+  const { config, database, instance, log, resilience, hint } = parts;
+  const client = httpClient({
+    baseUrl: config.PAYMENT_GATEWAY_URL,
+    name: 'payment-gateway',
+    timeoutMs: attemptWithin,
+    serviceToken: config.FAULTLINE_SERVICE_TOKEN,
+  });
+  const pipeline = resilience.pipeline(
+    'payment-gateway',
+    deadline({ within: attemptWithin + 500 }),
+    bulkhead({ limit: 16, queue: 16 }),
+    // Due work repeats, and no layer beside it. Two a second come by themselves: after an outage nothing new may be called.
+    retriedByTheCaller({ ratio: 0.2, capacity: 20, perSecond: 2 }),
+    breaker({ minimum: 8, failureRate: 0.5, slowAfter: 3500, slowRate: 0.8 }),
+    attemptTimeout({ within: attemptWithin }),
+  );
+  const calls = new CardCalls({
+    database,
+    gateway: cardGateway(client, pipeline),
+    owner: instance,
+    log,
+    source: '/payment',
+    partitionsOf,
+    onCommit: hint,
+  });
+  shared.set(parts, calls);
+  return calls;
+}

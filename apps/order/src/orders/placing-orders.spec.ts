@@ -52,7 +52,6 @@ describe('placing an order', () => {
   it.each([
     ['an unknown SKU', { lines: [{ sku: 'ghost', quantity: 1 }] }, 422],
     ['a protocol that is not there yet', { protocol: 'tcc' as const }, 422],
-    ['a card', { payment: { method: 'card' as const, cardToken: 'card-ok' } }, 422],
   ])('is refused for %s, and nothing is accepted', async (_, change, status) => {
     const { placing, asked } = shop(450);
     await expect(placing.place('key', { ...body, lines: [...body.lines], ...change })).rejects.toMatchObject({

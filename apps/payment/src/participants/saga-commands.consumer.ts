@@ -5,7 +5,7 @@ import { meter } from '@faultline/telemetry';
 import { type PaymentCommand, paymentStep } from '../wallets/wallet.step.js';
 
 /** The orchestrated saga reaches payment by its command topic; every batch of it is one step. */
-export function sagaCommands(parts: Parts): Consumption {
+export function sagaCommands(parts: Parts, cards: { wake(): void }): Consumption {
   const commands = meter('faultline.payment').createCounter('faultline.payment.commands', {
     description: 'payment commands decided, by outcome',
   });
@@ -21,6 +21,7 @@ export function sagaCommands(parts: Parts): Consumption {
         partitionsOf,
         onOutcome: (command, outcome) => commands.add(1, { command, outcome }),
         onCommit: () => parts.hint(),
+        onCalls: () => cards.wake(),
       }),
       log: parts.log,
     }),

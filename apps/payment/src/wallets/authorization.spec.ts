@@ -43,16 +43,8 @@ describe('authorize', () => {
       detail: '30 wanted, 0 available',
     });
   });
-  it('is refused for a customer without a wallet, also by card', () => {
+  it('is refused for a customer without a wallet', () => {
     expect(authorize(undefined, undefined, inTime, 0)).toMatchObject({ refused: 'UNKNOWN_CUSTOMER' });
-    expect(authorize(undefined, undefined, { ...inTime, method: 'card' }, 0)).toMatchObject({
-      refused: 'UNKNOWN_CUSTOMER',
-    });
-  });
-  it('never holds anything silently for a card', () => {
-    const decision = authorize(ann(), undefined, { ...inTime, method: 'card' }, 0);
-    expect(decision).toMatchObject({ refused: 'CARD_DECLINED', detail: 'cards come later' });
-    expect(decision.wallet).toBeUndefined();
   });
   it('is refused when it arrives after its deadline', () => {
     expect(authorize(ann(), undefined, inTime, 101)).toMatchObject({

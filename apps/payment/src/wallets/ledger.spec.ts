@@ -50,7 +50,6 @@ type Act = { readonly order: number; readonly customer: string } & (
       readonly act: 'authorize';
       readonly amount: number;
       readonly late: boolean;
-      readonly method: 'wallet' | 'card';
     }
   | { readonly act: 'void' | 'capture' | 'refund' }
   | { readonly act: 'deposit'; readonly amount: number }
@@ -65,7 +64,6 @@ const act: fc.Arbitrary<Act> = fc
         act: fc.constant('authorize' as const),
         amount: fc.nat({ max: 120 }),
         late: fc.boolean(),
-        method: fc.constantFrom('wallet' as const, 'wallet' as const, 'card' as const),
       }),
       fc.record({ act: fc.constantFrom('void' as const, 'capture' as const, 'refund' as const) }),
       fc.record({ act: fc.constant('deposit' as const), amount: fc.integer({ min: 1, max: 50 }) }),
@@ -147,7 +145,7 @@ function run(
 ): Decision {
   switch (next.act) {
     case 'authorize': {
-      const claim = { customerId: next.customer, amount: next.amount, method: next.method };
+      const claim = { customerId: next.customer, amount: next.amount, method: 'wallet' as const };
       return authorize(wallet, held, { ...claim, deadline: next.late ? 10 : 30 }, 20);
     }
     case 'void':

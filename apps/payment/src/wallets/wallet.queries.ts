@@ -61,9 +61,8 @@ export class WalletQueries {
       [
         this.#prisma.wallet.findMany({ orderBy: { customerId: 'asc' } }),
         this.#prisma.ledgerEntry.aggregate({ _sum: { amount: true } }),
-        this.#prisma.authorization.groupBy({
+        this.#prisma.cardPayment.groupBy({
           by: ['status'],
-          where: { method: 'card' },
           orderBy: { status: 'asc' },
           _sum: { amount: true },
         }),
@@ -77,7 +76,12 @@ export class WalletQueries {
     return {
       wallets: wallets.map(viewOf),
       ledgerSum: Number(ledger._sum.amount ?? 0),
-      cards: { held: sum('HELD'), captured: sum('CAPTURED', 'REFUNDED'), refunded: sum('REFUNDED') },
+      // What the gateway has when nothing is under way. A capture or a refund counts when the gateway has said so.
+      cards: {
+        held: sum('HELD', 'CAPTURING', 'VOIDING'),
+        captured: sum('CAPTURED', 'REFUNDING', 'REFUNDED'),
+        refunded: sum('REFUNDED'),
+      },
     };
   }
 

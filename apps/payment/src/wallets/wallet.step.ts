@@ -2,15 +2,29 @@ import {
   authorizePayment,
   type BodyOf,
   capturePayment,
+  type CommandName,
   refundPayment,
   voidPayment,
 } from '@faultline/contracts';
 import type { Transaction } from '@faultline/database';
+import { schedulePart } from '@faultline/due-work';
 import { journalPart } from '@faultline/journal';
 import type { Envelope } from '@faultline/messaging';
 import { type Batch, BatchRecord, type OutgoingMessage, seenPart } from '@faultline/outbox';
-import { answer, deadLetterAnswers } from '@faultline/service';
+import { answer, deadLetterAnswers, type Verdict } from '@faultline/service';
 import { v7 as uuidv7 } from 'uuid';
+import {
+  authorizeCard,
+  callOwed,
+  captureCard,
+  type Card,
+  type CardDecision,
+  refundCard,
+  voidCard,
+  type Waiting,
+} from '../cards/card.js';
+import { cardCalls } from '../cards/card.calls.js';
+import { saveCards } from '../cards/card.store.js';
 import { authorize, capture, type Decision, refund, voidHold } from './authorization.js';
 import { type LedgerEntry, post } from './ledger.js';
 import { type Accounts, lockAndLoad, saveParts } from './wallet.store.js';
@@ -26,6 +40,8 @@ export interface StepSettings {
   /** Runs after the commit, once per command. */
   onOutcome?(command: string, outcome: string): void;
   onCommit?(): void;
+  /** Runs after the commit when calls to the card gateway are owed. */
+  onCalls?(): void;
 }
 
 /** A batch of commands as one step: lock and load once, decide message by message in their order, save once. */
@@ -45,12 +61,15 @@ export function paymentStep(settings: StepSettings) {
     };
     const record = new BatchRecord(batch, loaded.also['seen'] as { message_id: string }[]);
 
+    const cards = new Map(loaded.cards);
     const outgoing: OutgoingMessage[] = [];
     const entries: Parameters<typeof journalPart>[0][number][] = [];
     const ledger: LedgerEntry[] = [];
     const outcomes: [string, string][] = [];
     for (const incoming of record.fresh) {
-      const { verdict, reply, entry } = await answer(incoming, now, (command) => {
+      const { verdict, reply, entry } = await answer(incoming, now, (command, traceparent) => {
+        const decided = decideCard(accounts, cards, command, traceparent, now);
+        if (decided) return decided;
         const decision = decide(accounts, command, now);
         keep(accounts, command.body.orderId.toLowerCase(), decision);
         if (decision.movement) ledger.push(...post(decision.movement, uuidv7()));
@@ -58,7 +77,7 @@ export function paymentStep(settings: StepSettings) {
       });
       if ('refused' in verdict && verdict.refused === 'EXPIRED') record.expired(incoming);
       else record.applied(incoming);
-      outgoing.push(reply);
+      if (reply) outgoing.push(reply);
       entries.push(entry);
       outcomes.push([entry.what, entry.outcome]);
     }
@@ -66,8 +85,15 @@ export function paymentStep(settings: StepSettings) {
     outgoing.push(...dead.replies);
     entries.push(...dead.entries);
 
+    // Only where another call is owed than before: one that is under way must not be disturbed by a repeated command.
+    const calls = [...cards].filter(([orderId, card]) => {
+      const before = loaded.cards.get(orderId);
+      return callOwed(card) !== null && card.status !== before?.status;
+    });
     await tx.write([
       ...saveParts(loaded, accounts, ledger, now),
+      ...saveCards(loaded.cards, cards, now),
+      schedulePart(calls.map(([orderId]) => ({ kind: cardCalls, key: orderId, dueAt: now }))),
       journalPart(entries),
       ...record.parts(outgoing, {
         source: settings.source,
@@ -77,9 +103,52 @@ export function paymentStep(settings: StepSettings) {
     ]);
     return () => {
       for (const [command, outcome] of outcomes) settings.onOutcome?.(command, outcome);
+      if (calls.length > 0) settings.onCalls?.();
       settings.onCommit?.();
     };
   };
+}
+
+/** Decides a command for an order that is paid by card; undefined when it is not. */
+function decideCard(
+  accounts: Accounts,
+  cards: Map<string, Card>,
+  command: PaymentCommand,
+  traceparent: string | null,
+  now: number,
+): Verdict | undefined {
+  const orderId = command.body.orderId.toLowerCase();
+  const card = cards.get(orderId);
+  const decision = onCard();
+  if (decision?.card) cards.set(orderId, decision.card);
+  return decision?.answer;
+
+  function onCard(): CardDecision | undefined {
+    const { attempt } = command.body;
+    const as = (name: CommandName): Waiting => ({
+      command: name,
+      attempt,
+      messageId: command.id,
+      traceparent,
+    });
+    switch (command.kind.type) {
+      case authorizePayment.type: {
+        if (!('payment' in command.body) || command.body.payment.method !== 'card') return undefined;
+        // A void that overtook this could not know that the order is paid by card: its tombstone is beside the wallets'.
+        if (accounts.authorizations.has(orderId)) return undefined;
+        const { amount, customerId, payment } = command.body;
+        const customerIsKnown = accounts.wallets.has(customerId);
+        const claim = { customerId, amount, cardToken: payment.cardToken, deadline: command.deadline };
+        return authorizeCard(card, { ...claim, customerIsKnown }, as('authorize-payment'), now);
+      }
+      case voidPayment.type:
+        return card && voidCard(card, as('void-payment'));
+      case capturePayment.type:
+        return card && captureCard(card, as('capture-payment'));
+      case refundPayment.type:
+        return card && refundCard(card, as('refund-payment'));
+    }
+  }
 }
 
 function decide(accounts: Accounts, command: PaymentCommand, now: number): Decision {
@@ -91,8 +160,8 @@ function decide(accounts: Accounts, command: PaymentCommand, now: number): Decis
   switch (command.kind.type) {
     case authorizePayment.type: {
       if (!('payment' in command.body)) throw new Error('an authorize without a payment passed its schema');
-      const { amount, payment } = command.body;
-      const claim = { customerId: command.body.customerId, amount, method: payment.method };
+      const { amount, customerId: payer } = command.body;
+      const claim = { customerId: payer, amount, method: 'wallet' as const };
       return authorize(wallet, authorization, { ...claim, deadline: command.deadline }, now);
     }
     case voidPayment.type:

@@ -1,4 +1,6 @@
 import { databaseClock, type Part, type Transaction } from '@faultline/database';
+import type { Card } from '../cards/card.js';
+import { cardsOf, cardsPart } from '../cards/card.store.js';
 import type { Authorization, Method, RefusedWhy } from './authorization.js';
 import { balanced, type LedgerEntry } from './ledger.js';
 import { checked, type Wallet } from './wallet.js';
@@ -10,20 +12,26 @@ export interface Accounts {
 }
 
 export interface Loaded extends Accounts {
+  /** What the same orders have of cards. */
+  readonly cards: ReadonlyMap<string, Card>;
   /** Epoch milliseconds by the database's clock. */
   readonly now: number;
   readonly also: Record<string, unknown[]>;
 }
 
 interface Locked {
+  readonly cards: readonly string[];
   readonly orders: readonly string[];
   readonly customers: readonly string[];
 }
 
 // Authorizations before wallets, each in the order of its key: two steps can wait for each other only in one direction.
-// A void does not name its customer, so the wallets follow from the authorizations.
+// A void does not name its customer, so the wallets follow from the authorizations. Cards first of all: their due work
+// locks nothing else.
 const lockRows = `
-WITH claimed AS MATERIALIZED (
+WITH cards AS MATERIALIZED (
+  SELECT order_id FROM card_payment WHERE order_id = ANY($1::uuid[]) ORDER BY card_payment.order_id FOR UPDATE
+), claimed AS MATERIALIZED (
   SELECT order_id, customer_id FROM "authorization" WHERE order_id = ANY($1::uuid[]) ORDER BY order_id FOR UPDATE
 ), wanted AS (
   SELECT unnest($2::text[]) AS customer_id
@@ -32,7 +40,8 @@ WITH claimed AS MATERIALIZED (
 ), wallets AS MATERIALIZED (
   SELECT customer_id FROM wallet WHERE customer_id IN (SELECT customer_id FROM wanted) ORDER BY customer_id FOR UPDATE
 )
-SELECT (SELECT coalesce(json_agg(order_id), '[]') FROM claimed) AS orders,
+SELECT (SELECT coalesce(json_agg(order_id), '[]') FROM cards) AS cards,
+       (SELECT coalesce(json_agg(order_id), '[]') FROM claimed) AS orders,
        (SELECT coalesce(json_agg(customer_id), '[]') FROM wallets) AS customers`;
 
 async function lock(
@@ -40,12 +49,12 @@ async function lock(
   orders: readonly string[],
   customers: readonly string[],
 ): Promise<Locked> {
-  const [locked] = await tx.query<{ orders: string[]; customers: string[] }>({
+  const [locked] = await tx.query<Locked & Record<string, unknown>>({
     name: 'wallet-lock',
     text: lockRows,
     values: [orders, customers],
   });
-  return locked ?? { orders: [], customers: [] };
+  return locked ?? { cards: [], orders: [], customers: [] };
 }
 
 const authorizationsOf = (orders: readonly string[]): Part => ({
@@ -94,15 +103,19 @@ export async function lockAndLoad(
     const rows = await tx.read([
       authorizationsOf(orders),
       walletsOf(locked.customers),
+      cardsPart(orders),
       ...also,
       databaseClock,
     ]);
     const authorizations = rows['authorizations'] as AuthorizationRow[];
     // An authorization that was committed between the two statements is not locked yet, nor is its wallet.
     if (authorizations.some((row) => !locked.orders.includes(row.order_id))) continue;
+    const cards = cardsOf(rows['cards']);
+    if ([...cards.keys()].some((orderId) => !locked.cards.includes(orderId))) continue;
     const [clock] = rows['clock'] as { now: number }[];
     if (!clock) throw new Error('the load did not answer the time');
     return {
+      cards,
       authorizations: new Map(authorizations.map((row) => [row.order_id, authorizationOf(row)])),
       wallets: new Map(
         (rows['wallets'] as WalletRow[]).map((row) => [row.customer_id, checked(walletOf(row))]),

@@ -32,8 +32,11 @@ export interface Pipeline<F = never> {
    * Rejects with PipelineRefused when a policy said no, with AttemptTimedOut when no answer came in time, and else with
    * what the call threw.
    */
-  execute<T>(call: (attempt: Attempt) => Promise<T>, options?: CallOptions): Promise<T | FellBack<F>>;
+  execute<T>(call: (attempt: Attempt) => Promise<T>, options?: CallOptions): Promise<Answer<T, F>>;
 }
+
+/** What the call answers, or what is labelled as a fallback where there is one. */
+export type Answer<T, F> = [F] extends [never] ? T : T | FellBack<F>;
 
 type Maybe<P> = [P] | [];
 

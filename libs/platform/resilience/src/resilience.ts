@@ -2,11 +2,17 @@ import { CircuitBreaker, type BreakerView } from './breaker.js';
 import { type BulkheadView, Slots } from './bulkhead.js';
 import { systemClock, type Clock } from './clock.js';
 import type { ResilienceEvent } from './events.js';
-import type { FellBack } from './fallback.js';
-import { type Attempt, type CallOptions, type InOrder, type Pipeline, throughAll } from './pipeline.js';
+import {
+  type Answer,
+  type Attempt,
+  type CallOptions,
+  type InOrder,
+  type Pipeline,
+  throughAll,
+} from './pipeline.js';
 import { demand, type Running, type Surroundings, type Way } from './policy.js';
 import { Retries } from './retry.js';
-import type { RetryBudget, RetryBudgetView } from './retry-budget.js';
+import type { RetryBudgetView } from './retry-budget.js';
 
 /** How everything stands at this moment. */
 export interface ResilienceView {
@@ -60,18 +66,13 @@ export class Resilience {
       execute<T>(
         call: (attempt: Attempt) => Promise<T>,
         { deadline = Infinity, signal = never, number = 1 }: CallOptions = {},
-      ): Promise<T | FellBack<F>> {
+      ): Promise<Answer<T, F>> {
         const innermost = ({ signal: stop, number: nth, deadline: until }: Way): Promise<T> =>
           call({ signal: stop, number: nth, remainingMs: Math.max(0, until - clock.now()) });
         const way: Way = { number, deadline, signal, holds: () => undefined };
-        return throughAll<T>(running, innermost)(way);
+        return throughAll<T>(running, innermost)(way) as Promise<Answer<T, F>>;
       },
     };
-  }
-
-  /** The budget of a dependency's retries, for a caller that repeats by himself. Undefined when there is none. */
-  retryBudget(name: string): RetryBudget | undefined {
-    return this.#find(name, Retries)?.budget;
   }
 
   view(): ResilienceView {

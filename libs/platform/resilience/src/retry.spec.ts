@@ -87,14 +87,35 @@ describe('a retry budget', () => {
     expect(given.asked).toBe(2 + 9 + 2);
   });
 
-  it('serves a caller that repeats by himself: his repeats earn nothing', async () => {
+  it('is drawn on by a caller that repeats by himself, and his repeats earn nothing', async () => {
     const given = dependency(retriedByTheCaller({ ratio: 0.1, capacity: 2 }));
-    const budget = given.resilience.retryBudget('dependency');
-    expect([budget?.spend(), budget?.spend(), budget?.spend()]).toEqual([true, true, false]);
-    for (let n = 0; n < 20; n += 1) await given.pipeline.execute(() => Promise.resolve(), { number: 2 });
-    expect(budget?.spend()).toBe(false);
+    const repeat = () => why(given.pipeline.execute(() => Promise.resolve('fine'), { number: 2 }));
+    expect([await repeat(), await repeat(), await repeat()]).toEqual([
+      'answered fine',
+      'answered fine',
+      'dependency: the budget for retries is used up',
+    ]);
     for (let n = 0; n < 10; n += 1) await given.succeed();
-    expect(budget?.spend()).toBe(true);
+    expect(await repeat()).toBe('answered fine');
+    expect(budgetOf(given)).toMatchObject({ retries: 3, refused: 1 });
+  });
+
+  it('keeps what an open breaker did not let through', async () => {
+    const given = dependency(retriedByTheCaller({ capacity: 2 }), breaker());
+    given.resilience.isolate('dependency');
+    for (let n = 0; n < 10; n += 1)
+      await given.pipeline.execute(() => Promise.resolve(), { number: 2 }).catch(() => undefined);
+    expect(budgetOf(given)).toMatchObject({ tokens: 2, retries: 0, refused: 0 });
+  });
+
+  it('fills slowly by itself where it is told to, so that what is left is retried in the end', async () => {
+    const given = dependency(retriedByTheCaller({ capacity: 1, perSecond: 0.5 }));
+    const repeat = () => why(given.pipeline.execute(() => Promise.resolve('fine'), { number: 2 }));
+    await repeat();
+    await given.clock.advance(1900);
+    expect(await repeat()).toBe('dependency: the budget for retries is used up');
+    await given.clock.advance(100);
+    expect(await repeat()).toBe('answered fine');
   });
 });
 

@@ -30,7 +30,7 @@ export function retry(settings: RetrySettings): Retry {
   return { kind: 'retry', begin: (surroundings) => new Retries(settings, surroundings) };
 }
 
-/** Repeats nothing; whoever calls repeats, later, and asks this budget before. */
+/** Repeats nothing; whoever calls does, later, and says which attempt it is: each above the first draws on the budget. */
 export function retriedByTheCaller(budget: RetryBudgetSettings = {}): Retry {
   return retry({ attempts: 1, budget });
 }
@@ -46,12 +46,15 @@ export class Retries implements Running {
   }
 
   async around<T>(way: Way, next: Next<T>): Promise<T> {
-    // Whoever repeats by himself has said so, and asked the budget: his call is no new one.
     if (way.number === 1) this.budget.earn();
+    else if (!this.budget.spend()) throw new PipelineRefused(this.s.name, 'RETRY_BUDGET_EXHAUSTED');
     for (let number = way.number; ; number += 1) {
       try {
         return await next({ ...way, number });
       } catch (error) {
+        // Nobody was asked: that was no retry.
+        if (number > 1 && error instanceof PipelineRefused && error.reason !== 'DEADLINE_EXCEEDED')
+          this.budget.giveBack();
         const pauseMs = this.#pauseAfter(number - way.number + 1, error, way);
         if (pauseMs === null) throw error;
         this.s.emit({

@@ -1,5 +1,13 @@
 export { onlyOnce, type Keyed, type Once } from './idempotency.js';
-export { answer, type Answered, deadLetterAnswers, type Verdict } from './participant.js';
+export {
+  type Answer,
+  answer,
+  type Answered,
+  deadLetterAnswers,
+  lateAnswer,
+  type Unanswered,
+  type Verdict,
+} from './participant.js';
 export { runService } from './run-service.js';
 export { BadSettings, isLoopback, readSettings, serviceSettings, type ServiceSettings } from './settings.js';
 export { type Parts, type Running, type Service, startService, topicSpecs, type Worker } from './service.js';

@@ -11,29 +11,33 @@ import { type Incoming, type OutgoingMessage, type Poisoned, whileProcessing } f
 import { describeSpan, noteInSpan } from '@faultline/telemetry';
 import { v7 as uuidv7 } from 'uuid';
 
-/** How a participant's decision on a command ended. */
-export type Verdict = { readonly done: true } | { readonly refused: RefusalReason; readonly detail: string };
+/** What a command is answered. */
+export type Answer = { readonly done: true } | { readonly refused: RefusalReason; readonly detail: string };
+/** How a participant's decision on a command ended; `later` says what its answer waits for. */
+export type Verdict = Answer | { readonly later: string };
 
 export interface Command extends Envelope {
   readonly kind: { readonly type: string; readonly topic: string };
   readonly body: { readonly orderId: string; readonly attempt: number };
 }
 
-export interface Answered {
-  readonly verdict: Verdict;
-  readonly reply: OutgoingMessage;
+export interface Answered<V extends Verdict> {
+  readonly verdict: V;
+  /** Null when the answer comes later. */
+  readonly reply: V extends { readonly later: string } ? null : OutgoingMessage;
   readonly entry: JournalRow;
 }
 
 /**
- * Decides one command inside its CONSUMER span and answers it: exactly one reply, which carries this span on, and one
- * journal row, both to be saved with the decision's effect. `now` is the database's clock in milliseconds.
+ * Decides one command inside its CONSUMER span and answers it: exactly one reply, which carries this span on, or none
+ * when its answer comes later (lateAnswer), and one journal row, to be saved with the decision's effect. `now` is the
+ * database's clock in milliseconds.
  */
-export async function answer<M extends Command>(
+export async function answer<M extends Command, V extends Verdict>(
   incoming: Incoming<M>,
   now: number,
-  decide: (command: M) => Verdict,
-): Promise<Answered> {
+  decide: (command: M, traceparent: string | null) => V,
+): Promise<Answered<V>> {
   const { message } = incoming;
   const orderId = message.body.orderId.toLowerCase();
   const name = commandOf(message.kind.type);
@@ -41,25 +45,20 @@ export async function answer<M extends Command>(
   return whileProcessing(
     incoming,
     (traceparent) => {
-      const verdict = decide(message);
+      const verdict = decide(message, traceparent);
       const attempt = message.body.attempt;
-      const refusal = 'refused' in verdict ? { reason: verdict.refused, detail: verdict.detail } : undefined;
+      const outcome = outcomeOf(verdict);
       // A refusal is an answer like another: it is said, and no error.
-      noteInSpan('decided', { 'faultline.outcome': refusal?.reason ?? 'DONE' });
-      describeSpan({ 'faultline.attempt': attempt, 'faultline.outcome': refusal?.reason ?? 'DONE' });
-      const body = { orderId, command: name, attempt };
+      noteInSpan('decided', { 'faultline.outcome': outcome });
+      describeSpan({ 'faultline.attempt': attempt, 'faultline.outcome': outcome });
       return {
         verdict,
-        reply: {
-          kind: refusal ? commandRefused : commandDone,
-          body: refusal ? { ...body, ...refusal } : body,
-          orderId,
-          id: uuidv7(),
-          correlationId: orderId,
-          causationId: message.id,
-          deadline: null,
-          traceparent,
-        },
+        reply: ('later' in verdict
+          ? null
+          : replyTo(
+              { orderId, command: name, attempt, messageId: message.id, traceparent },
+              verdict,
+            )) as Answered<V>['reply'],
         entry: {
           orderId,
           at: now,
@@ -67,13 +66,71 @@ export async function answer<M extends Command>(
           messageId: message.id,
           causationId: message.causationId,
           attempt,
-          outcome: refusal?.reason ?? 'DONE',
-          ...(refusal ? { detail: refusal } : {}),
+          outcome,
+          ...detailOf(verdict),
         },
       };
     },
     { 'faultline.command': name },
   );
+}
+
+/** A command whose answer had to wait: what has to be known of it to answer it. */
+export interface Unanswered {
+  readonly orderId: string;
+  readonly command: CommandName;
+  readonly attempt: number;
+  readonly messageId: string;
+  /** Of the span that the reply carries on. */
+  readonly traceparent: string | null;
+}
+
+/** The reply and the journal row for a command whose answer had to wait, to be saved with the effect. */
+export function lateAnswer(
+  to: Unanswered,
+  answer: Answer,
+  now: number,
+): { readonly reply: OutgoingMessage; readonly entry: JournalRow } {
+  return {
+    reply: replyTo(to, answer),
+    entry: {
+      orderId: to.orderId,
+      at: now,
+      what: to.command,
+      messageId: null,
+      causationId: to.messageId,
+      attempt: to.attempt,
+      outcome: outcomeOf(answer),
+      ...detailOf(answer),
+    },
+  };
+}
+
+function replyTo(
+  { orderId, command, attempt, messageId, traceparent }: Unanswered,
+  answer: Answer,
+): OutgoingMessage {
+  const body = { orderId, command, attempt };
+  return {
+    kind: 'refused' in answer ? commandRefused : commandDone,
+    body: 'refused' in answer ? { ...body, reason: answer.refused, detail: answer.detail } : body,
+    orderId,
+    id: uuidv7(),
+    correlationId: orderId,
+    causationId: messageId,
+    deadline: null,
+    traceparent,
+  };
+}
+
+function outcomeOf(verdict: Verdict): string {
+  if ('later' in verdict) return 'WAITING';
+  return 'refused' in verdict ? verdict.refused : 'DONE';
+}
+
+function detailOf(verdict: Verdict): { readonly detail?: unknown } {
+  if ('later' in verdict) return { detail: { for: verdict.later } };
+  return 'refused' in verdict ? { detail: { reason: verdict.refused, detail: verdict.detail } } : {};
 }
 
 /**

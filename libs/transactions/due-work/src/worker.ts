@@ -35,6 +35,7 @@ export class DueWorker {
   #loop: Promise<void> | undefined;
   #stopping = false;
   #wake: (() => void) | undefined;
+  #woken = false;
 
   constructor(options: DueWorkerOptions) {
     this.#o = options;
@@ -44,6 +45,12 @@ export class DueWorker {
 
   start(): void {
     this.#loop ??= this.#work();
+  }
+
+  /** Looks at once whether something is due: call it after a commit that has scheduled work for now. */
+  wake(): void {
+    this.#woken = true;
+    this.#wake?.();
   }
 
   /** Resolves when the run under way has ended. */
@@ -57,6 +64,7 @@ export class DueWorker {
     let failures = 0;
     while (!this.#stopping) {
       try {
+        this.#woken = false;
         const { kind, owner, database } = this.#o;
         const { claimed, now, next } = await claim(database, kind, owner, this.#leaseMs, this.#batch);
         if (claimed.length > 0) await this.#run(claimed);
@@ -96,7 +104,8 @@ export class DueWorker {
   }
 
   async #sleep(milliseconds: number): Promise<void> {
-    if (this.#stopping) return;
+    // Woken while it was at work: what was scheduled then may have been committed after its look.
+    if (this.#stopping || this.#woken) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, Math.min(milliseconds, longestWait));
       this.#wake = () => {

@@ -1,0 +1,311 @@
+import type { CommandName } from '@faultline/contracts';
+
+/** A command whose answer has to wait for the gateway's. */
+export interface Waiting {
+  readonly command: CommandName;
+  readonly attempt: number;
+  readonly messageId: string;
+  readonly traceparent: string | null;
+}
+
+export interface CardClaim {
+  readonly customerId: string;
+  /** Cents. */
+  readonly amount: number;
+  readonly cardToken: string;
+}
+
+export interface CardRefusal {
+  readonly reason: 'CARD_DECLINED' | 'UNKNOWN_CUSTOMER' | 'EXPIRED';
+  readonly detail: string;
+}
+
+/**
+ * What payment and the gateway hold of a card for one order. In the states that end in -ING, and in REQUESTED, a call to
+ * the gateway is owed; in the others nothing is.
+ */
+export type Card =
+  /** An authorization is owed. `asked` before the first call: from then on the gateway may have it. */
+  | {
+      readonly status: 'REQUESTED';
+      readonly claim: CardClaim;
+      /** Milliseconds since the epoch, by the database's clock; null when there is none. */
+      readonly deadline: number | null;
+      readonly asked: boolean;
+      readonly waiting: readonly Waiting[];
+    }
+  /** It is not wanted any more, but the gateway was asked: what it holds has to be found out, and then voided. */
+  | Undoing<'RESOLVING'>
+  | Undoing<'VOIDING'>
+  | { readonly status: 'HELD'; readonly claim: CardClaim }
+  | {
+      readonly status: 'CAPTURING' | 'REFUNDING';
+      readonly claim: CardClaim;
+      readonly waiting: readonly Waiting[];
+    }
+  | { readonly status: 'CAPTURED' | 'REFUNDED' | 'VOIDED'; readonly claim: CardClaim }
+  | { readonly status: 'REFUSED'; readonly claim: CardClaim; readonly refusal: CardRefusal };
+
+interface Undoing<Status extends string> {
+  readonly status: Status;
+  readonly claim: CardClaim;
+  readonly waiting: readonly Waiting[];
+  /** What its authorize was answered when it expired; null when a void asked for this. */
+  readonly refusal: CardRefusal | null;
+}
+
+/** What a command is answered, at once or later. */
+export type CardAnswer =
+  | { readonly done: true }
+  | { readonly later: string }
+  | {
+      readonly refused: CardRefusal['reason'] | 'RELEASED' | 'NOT_AUTHORIZED' | 'ALREADY_CAPTURED';
+      readonly detail: string;
+    };
+
+export interface CardDecision {
+  /** Absent when it stays as it is. */
+  readonly card?: Card;
+  readonly answer: CardAnswer;
+}
+
+/** What the gateway has said for certain. Anything else is no answer, and decides nothing. */
+export type GatewayAnswer =
+  | { readonly authorized: true }
+  | { readonly declined: string }
+  | { readonly captured: true }
+  | { readonly voided: true }
+  | { readonly refunded: true };
+
+/** What follows from the gateway's answer, or from the deadline: the card as it is now, and who is answered. */
+export interface CardSettled {
+  readonly card: Card;
+  readonly answers: readonly {
+    readonly to: Waiting;
+    readonly answer: Exclude<CardAnswer, { later: string }>;
+  }[];
+}
+
+export type Call = 'authorize' | 'resolve' | 'capture' | 'void' | 'refund';
+
+const done = { done: true } as const;
+const later = { later: 'the gateway is asked' } as const;
+const released: CardAnswer = {
+  refused: 'RELEASED',
+  detail: 'the authorization was voided before this arrived',
+};
+const refusedAs = ({ reason, detail }: CardRefusal): CardAnswer & { refused: string } => ({
+  refused: reason,
+  detail,
+});
+
+/** The call that is owed to the gateway; null when none is. */
+export function callOwed(card: Card): Call | null {
+  switch (card.status) {
+    case 'REQUESTED':
+      return card.asked ? 'resolve' : 'authorize';
+    case 'RESOLVING':
+      return 'resolve';
+    case 'VOIDING':
+      return 'void';
+    case 'CAPTURING':
+      return 'capture';
+    case 'REFUNDING':
+      return 'refund';
+    case 'HELD':
+    case 'CAPTURED':
+    case 'REFUNDED':
+    case 'VOIDED':
+    case 'REFUSED':
+      return null;
+  }
+}
+
+/** `deadline` and `now` are milliseconds by the database's clock. */
+export function authorizeCard(
+  card: Card | undefined,
+  command: CardClaim & { readonly deadline: number | null; readonly customerIsKnown: boolean },
+  waiting: Waiting,
+  now: number,
+): CardDecision {
+  switch (card?.status) {
+    case undefined:
+      break;
+    case 'REQUESTED':
+      return { card: { ...card, waiting: withOne(card.waiting, waiting) }, answer: later };
+    case 'HELD':
+    case 'CAPTURING':
+    case 'CAPTURED':
+      return { answer: done };
+    case 'RESOLVING':
+    case 'VOIDING':
+      return { answer: card.refusal ? refusedAs(card.refusal) : released };
+    case 'REFUSED':
+      return { answer: refusedAs(card.refusal) };
+    case 'VOIDED':
+    case 'REFUNDING':
+    case 'REFUNDED':
+      return { answer: released };
+  }
+  const { customerId, amount, cardToken, deadline, customerIsKnown } = command;
+  const claim = { customerId, amount, cardToken };
+  const refusal: CardRefusal | undefined =
+    deadline !== null && deadline < now
+      ? { reason: 'EXPIRED', detail: `arrived ${now - deadline} ms after its deadline` }
+      : customerIsKnown
+        ? undefined
+        : { reason: 'UNKNOWN_CUSTOMER', detail: `${customerId} has no wallet` };
+  if (refusal) return { card: { status: 'REFUSED', claim, refusal }, answer: refusedAs(refusal) };
+  return { card: { status: 'REQUESTED', claim, deadline, asked: false, waiting: [waiting] }, answer: later };
+}
+
+/** Nothing is held afterwards, and never will be. A gateway that was asked is never taken at its silence. */
+export function voidCard(card: Card, waiting: Waiting): CardDecision {
+  switch (card.status) {
+    case 'REQUESTED':
+      return card.asked
+        ? {
+            card: { status: 'RESOLVING', claim: card.claim, refusal: null, waiting: [waiting] },
+            answer: later,
+          }
+        : { card: { status: 'VOIDED', claim: card.claim }, answer: done };
+    case 'HELD':
+      return {
+        card: { status: 'VOIDING', claim: card.claim, refusal: null, waiting: [waiting] },
+        answer: later,
+      };
+    case 'RESOLVING':
+    case 'VOIDING':
+    case 'REFUNDING':
+      return { card: { ...card, waiting: withOne(card.waiting, waiting) }, answer: later };
+    case 'CAPTURING':
+    case 'CAPTURED':
+      return {
+        answer: { refused: 'ALREADY_CAPTURED', detail: 'the money is charged: only a refund can undo that' },
+      };
+    case 'VOIDED':
+    case 'REFUSED':
+    case 'REFUNDED':
+      return { answer: done };
+  }
+}
+
+export function captureCard(card: Card | undefined, waiting: Waiting): CardDecision {
+  switch (card?.status) {
+    case 'HELD':
+      return { card: { status: 'CAPTURING', claim: card.claim, waiting: [waiting] }, answer: later };
+    case 'CAPTURING':
+      return { card: { ...card, waiting: withOne(card.waiting, waiting) }, answer: later };
+    case 'CAPTURED':
+    case 'REFUNDING':
+    case 'REFUNDED':
+      return { answer: done };
+    case undefined:
+    case 'REQUESTED':
+    case 'RESOLVING':
+    case 'VOIDING':
+    case 'VOIDED':
+    case 'REFUSED':
+      return {
+        answer: {
+          refused: 'NOT_AUTHORIZED',
+          detail: `nothing is held (${card?.status ?? 'no authorization'})`,
+        },
+      };
+  }
+}
+
+/** Undoes the charge; what is only held is voided. A capture that is under way is waited for, and then undone. */
+export function refundCard(card: Card, waiting: Waiting): CardDecision {
+  switch (card.status) {
+    case 'CAPTURED':
+      return { card: { status: 'REFUNDING', claim: card.claim, waiting: [waiting] }, answer: later };
+    case 'CAPTURING':
+      return { card: { ...card, waiting: withOne(card.waiting, waiting) }, answer: later };
+    default:
+      return voidCard(card, waiting);
+  }
+}
+
+/** The gateway is asked from now on: whoever undoes it has to find out first what became of that. */
+export function askedFor(card: Card): Card {
+  return card.status === 'REQUESTED' ? { ...card, asked: true } : card;
+}
+
+/** What the deadline makes of a card whose authorization has not been answered; undefined when it is not over. */
+export function expire(card: Card, now: number): CardSettled | undefined {
+  if (card.status !== 'REQUESTED' || card.deadline === null || card.deadline >= now) return undefined;
+  const { claim, waiting, asked } = card;
+  const refusal: CardRefusal = {
+    reason: 'EXPIRED',
+    detail: 'the gateway did not answer before the deadline',
+  };
+  return {
+    card: asked
+      ? { status: 'RESOLVING', claim, refusal, waiting: [] }
+      : { status: 'REFUSED', claim, refusal },
+    answers: waiting.map((to) => ({ to, answer: { refused: refusal.reason, detail: refusal.detail } })),
+  };
+}
+
+/** Throws when the gateway says what was never asked: then nothing may be built on it. */
+export function settle(card: Card, said: GatewayAnswer, now: number): CardSettled {
+  const expired = expire(card, now);
+  if (expired) {
+    const then = expired.card.status === 'RESOLVING' ? settle(expired.card, said, now) : expired;
+    return { card: then.card, answers: [...expired.answers, ...(then === expired ? [] : then.answers)] };
+  }
+  switch (card.status) {
+    case 'REQUESTED': {
+      if ('authorized' in said) return settledAs({ status: 'HELD', claim: card.claim }, card.waiting);
+      if ('declined' in said) {
+        const refusal: CardRefusal = { reason: 'CARD_DECLINED', detail: said.declined };
+        const answers = card.waiting.map((to) => ({
+          to,
+          answer: { refused: refusal.reason, detail: refusal.detail },
+        }));
+        return { card: { status: 'REFUSED', claim: card.claim, refusal }, answers };
+      }
+      break;
+    }
+    case 'RESOLVING':
+      if ('authorized' in said) return { card: { ...card, status: 'VOIDING' }, answers: [] };
+      if ('declined' in said || 'voided' in said) return settledAs(undone(card), card.waiting);
+      break;
+    case 'VOIDING':
+      if ('voided' in said) return settledAs(undone(card), card.waiting);
+      break;
+    case 'CAPTURING':
+      if ('captured' in said) {
+        const refunds = card.waiting.filter(({ command }) => command === 'refund-payment');
+        const captures = card.waiting.filter(({ command }) => command !== 'refund-payment');
+        const { claim } = card;
+        return settledAs(
+          refunds.length > 0
+            ? { status: 'REFUNDING', claim, waiting: refunds }
+            : { status: 'CAPTURED', claim },
+          captures,
+        );
+      }
+      break;
+    case 'REFUNDING':
+      if ('refunded' in said) return settledAs({ status: 'REFUNDED', claim: card.claim }, card.waiting);
+      break;
+    default:
+      break;
+  }
+  throw new Error(`the gateway answered ${Object.keys(said).join()} to a card that is ${card.status}`);
+}
+
+function undone({ claim, refusal }: Undoing<string>): Card {
+  return refusal ? { status: 'REFUSED', claim, refusal } : { status: 'VOIDED', claim };
+}
+
+function settledAs(card: Card, waiting: readonly Waiting[]): CardSettled {
+  return { card, answers: waiting.map((to) => ({ to, answer: done })) };
+}
+
+/** One answer per command is enough: the last attempt gets it. */
+function withOne(waiting: readonly Waiting[], one: Waiting): readonly Waiting[] {
+  return [...waiting.filter(({ command }) => command !== one.command), one];
+}
