@@ -41,7 +41,7 @@ interface Loaded {
 /**
  * Makes the calls that are owed to the card gateway: outside of any transaction, and each in three parts. What is asked
  * is durable before it is asked; then the call; and what was answered commits together with the replies and the end of
- * the due work, if that is still ours and the card still owes the same call. Otherwise whoever took it finds out again.
+ * the due work, if that is still ours: a command that wants another call takes it away. Whoever has it then finds out.
  */
 export class CardCalls {
   readonly #worker: DueWorker;
@@ -98,9 +98,7 @@ export class CardCalls {
           claim: card.claim,
           attempt: work.attempt,
         });
-        await this.#save(work, (current, now) =>
-          current.status === card.status ? settle(current, answer, now) : null,
-        );
+        await this.#save(work, (current, now) => settle(current, answer, now));
       });
     } catch (error) {
       await this.#postponed(work, error).catch((failure: unknown) => {

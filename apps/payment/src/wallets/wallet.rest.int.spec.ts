@@ -18,6 +18,7 @@ beforeAll(async () => {
     DATABASE_URL: db.url,
     // Nobody listens there: REST must not need the broker.
     KAFKA_BROKERS: '127.0.0.1:1',
+    PAYMENT_GATEWAY_URL: 'http://127.0.0.1:1',
     FAULTLINE_SERVICE_TOKEN: 'a-token-for-tests-only',
   });
   await service.started;

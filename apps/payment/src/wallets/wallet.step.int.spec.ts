@@ -3,22 +3,20 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import {
   authorizePayment,
   capturePayment,
-  type MessageKind,
   partitionsOf,
   paymentCommands,
   refundPayment,
   voidPayment,
 } from '@faultline/contracts';
-import { encodeHeaders, type ReceivedRecord } from '@faultline/messaging';
 import { consumeInSteps, messageDecoder } from '@faultline/outbox';
 import { testDatabase } from '@faultline/testing';
+import { command, type Sent } from '../a-command.spec-data.js';
 import { WalletCommands } from './wallet.commands.js';
 import { type PaymentCommand, paymentStep } from './wallet.step.js';
 
 type TestDatabase = Awaited<ReturnType<typeof testDatabase>>;
 
 let db: TestDatabase;
-let offset = 0;
 const consumer = 'payment';
 const control = { heartbeat: async (): Promise<void> => undefined, isCurrent: (): boolean => true };
 
@@ -79,48 +77,6 @@ const handle = () =>
     step: paymentStep({ source: '/payment', partitionsOf }),
   });
 
-interface Sent {
-  readonly id?: string;
-  readonly deadline?: number | null;
-  readonly attempt?: number;
-  readonly pay?: { customerId: string; amount: number };
-}
-
-function command(kind: MessageKind, orderId: string, sent: Sent = {}): ReceivedRecord {
-  const { id = randomUUID(), deadline = null, attempt = 1, pay } = sent;
-  const headers = encodeHeaders({
-    id,
-    type: kind.type,
-    source: '/order',
-    subject: orderId,
-    time: new Date().toISOString(),
-    correlationId: orderId,
-    causationId: null,
-    deadline,
-    traceparent: `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`,
-  });
-  return {
-    topic: kind.topic,
-    partition: 0,
-    offset: String(offset++),
-    key: Buffer.from(orderId),
-    value: Buffer.from(
-      JSON.stringify({
-        orderId,
-        attempt,
-        ...(pay
-          ? {
-              customerId: pay.customerId,
-              amount: pay.amount,
-              currency: 'EUR',
-              payment: { method: 'wallet' },
-            }
-          : {}),
-      }),
-    ),
-    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Buffer.from(value)])),
-  };
-}
 const ann = (amount: number): Sent => ({ pay: { customerId: 'ann', amount } });
 const ben = (amount: number): Sent => ({ pay: { customerId: 'ben', amount } });
 
