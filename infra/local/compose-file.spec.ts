@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { readSettings, serviceSettings } from '../../libs/platform/service/src/settings.js';
+import { processSettings, readSettings, serviceSettings } from '../../libs/platform/service/src/settings.js';
 import { type Container, composeFile, textOf, withDefaults } from './compose-file.js';
 import { lockedJars } from './kafka.mjs';
 import { gateway, service } from './services.mjs';
@@ -55,13 +55,14 @@ describe.each(Object.entries(services))('the container of %s', (_, container) =>
   });
 });
 
-describe('the containers of the three services', () => {
-  it.each(apps)('%s has settings that the service takes, and none that it does not know', (name) => {
+describe('the containers of the services and of the gateway', () => {
+  it.each(images)('%s has settings that the service takes, and none that it does not know', (name) => {
     const env = environment(name);
     const token = { FAULTLINE_SERVICE_TOKEN: 'x'.repeat(16) };
-    expect(() => readSettings(serviceSettings, { ...env, ...token })).not.toThrow();
+    const settings = name === GATEWAY ? processSettings : serviceSettings;
+    expect(() => readSettings(settings, { ...env, ...token })).not.toThrow();
     const own = [...textOf(`apps/${name}/src/config.ts`).matchAll(/^ {2}([A-Z_]+):/gm)].map(([, key]) => key);
-    const known = [...Object.keys(serviceSettings.shape), ...own];
+    const known = [...Object.keys(settings.shape), ...own];
     expect(Object.keys(env).filter((key) => !key.startsWith('OTEL_') && !known.includes(key))).toEqual([]);
   });
 
@@ -95,6 +96,17 @@ describe('the containers of the three services', () => {
       const url = env[`${neighbour.toUpperCase().replace('-', '_')}_URL`];
       if (url !== undefined) expect(url).toBe(`http://${neighbour}:${environment(neighbour)['PORT']}`);
     }
+  });
+
+  it('the gateway keeps its books in a volume, in a folder that its user may write to', () => {
+    const { GATEWAY_BOOKS = '' } = environment(GATEWAY);
+    const folder = GATEWAY_BOOKS.slice(0, GATEWAY_BOOKS.lastIndexOf('/'));
+    expect(named(GATEWAY).volumes).toContain(`books:${folder}`);
+    expect(textOf('Dockerfile')).toMatch(new RegExp(`install --directory --owner=1000 .*${folder}$`, 'm'));
+  });
+
+  it('the gateway needs none of our servers', () => {
+    expect(named(GATEWAY).depends_on).toEqual({});
   });
 
   it('the gateway gets every setting that npm start gives it', () => {
@@ -148,14 +160,14 @@ describe('the place for traces and metrics', () => {
     expect(environment('order')['OTEL_EXPORTER_OTLP_ENDPOINT']).toBe('');
   });
 
-  it('asks every service for its metrics, with the token that the services leave it', () => {
+  it('asks each of them for its metrics, with the token that the services leave it', () => {
     const config = textOf('infra/observability/prometheus.yml');
-    for (const name of apps) expect(config).toContain(`'${name}:${environment(name)['PORT']}'`);
+    for (const name of images) expect(config).toContain(`'${name}:${environment(name)['PORT']}'`);
     const file = /credentials_file: (\S+)/.exec(config)?.[1] ?? '';
     expect(textOf('infra/docker/with-token.sh')).toContain(file);
     const folder = file.slice(0, file.lastIndexOf('/'));
     expect(named('prometheus').volumes).toContain(`token:${folder}:ro`);
-    for (const name of apps) expect(named(name).volumes).toContain(`token:${folder}`);
+    for (const name of images) expect(named(name).volumes).toContain(`token:${folder}`);
   });
 });
 
@@ -172,7 +184,7 @@ describe('the Dockerfile', () => {
     const flags = args.filter((arg) => arg.startsWith('--'));
     expect(file).toContain(`CMD ${JSON.stringify(['node', ...flags, 'dist/main.js']).replaceAll(',', ', ')}`);
     const heap = Number(/--max-old-space-size=(\d+)/.exec(file)?.[1]);
-    for (const name of apps) {
+    for (const name of images) {
       expect(Number.parseInt(named(name).mem_limit ?? '0', 10)).toBeGreaterThanOrEqual(heap * 1.5);
     }
   });

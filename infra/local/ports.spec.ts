@@ -33,6 +33,8 @@ describe('ports', () => {
 
   it('come from the environment, and must be ports', () => {
     expect(portsFrom({ ORDER_PORT: '4001' })).toMatchObject({ order: 4001, payment: 3002 });
+    expect(portsFrom({ PAYMENT_GATEWAY_PORT: '4004' })).toMatchObject({ 'payment-gateway': 4004 });
+    expect(portsFrom({}, { replicas: 2 })).not.toHaveProperty('payment-gateway-2');
     expect(() => portsFrom({ KAFKA_PORT: 'nine' })).toThrow('KAFKA_PORT is nine; it must be a port number');
   });
 
@@ -43,6 +45,7 @@ describe('ports', () => {
       'order-3': 3021,
       payment: 3002,
       'payment-2': 3012,
+      'payment-gateway': 3004,
       inventory: 3003,
       'inventory-2': 3013,
     });

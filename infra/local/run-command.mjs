@@ -7,6 +7,7 @@ import { build } from './build.mjs';
 import { Problem } from './problem.mjs';
 import { createProgress } from './progress.mjs';
 import { root } from './root.mjs';
+import { GATEWAY, SERVICES } from './services.mjs';
 
 const COMMANDS = {
   'crash-test': { project: 'harness', module: 'libs/harness/dist/commands/crash-test.js' },
@@ -24,7 +25,7 @@ await main(async () => {
   // What another program reads must be nothing but the answer.
   const quiet = asksForHelp || args.includes('--json');
   await createProgress({ quiet }).step('Build', (say) =>
-    build([command.project, ...(asksForHelp ? [] : ['order', 'inventory', 'payment'])], { say }),
+    build([command.project, ...(asksForHelp ? [] : [...SERVICES, GATEWAY])], { say }),
   );
   const { run } = await import(pathToFileURL(join(root, command.module)).href);
   return run(args);

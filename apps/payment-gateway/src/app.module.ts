@@ -1,12 +1,11 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { HealthModule } from '@faultline/health';
-import { createHttpApp } from '@faultline/http-server';
-import { type RunningProcess, StopBudget } from '@faultline/service/process';
-import { logger, startTelemetry } from '@faultline/telemetry';
+import { createHttpApp, type HttpApp } from '@faultline/http-server';
+import { pause, type RunningProcess, StopBudget } from '@faultline/service/process';
+import { type Log, logger, startTelemetry } from '@faultline/telemetry';
 import { AuthorizationsController } from './authorizations/authorizations.controller.js';
 import { Book } from './authorizations/book.js';
 import { Gateway } from './authorizations/gateway.js';
-import { readConfig } from './config.js';
+import { type GatewayConfig, readConfig } from './config.js';
 
 const name = 'payment-gateway';
 // Less than the 4.5 s that the local supervisor leaves a process before it kills it.
@@ -23,16 +22,39 @@ export async function startGateway(env: NodeJS.ProcessEnv = process.env): Promis
   const gateway = new Gateway({
     book,
     now: () => new Date().toISOString(),
-    pause: (milliseconds) => pause(milliseconds),
+    pause,
   });
-  const http = await createHttpApp(
+  let http: HttpApp;
+  try {
+    http = await listen(config, book, gateway, log);
+  } catch (error) {
+    book.close();
+    await telemetry.shutdown();
+    throw error;
+  }
+  return {
+    url: http.url,
+    log,
+    started: Promise.resolve(),
+    async stop() {
+      const budget = new StopBudget(stopWithin);
+      await budget.step('requests', http.close(budget.left(500)), 200);
+      await budget.step('telemetry', telemetry.shutdown());
+      book.close();
+      return budget.cut;
+    },
+  };
+}
+
+function listen(config: GatewayConfig, book: Book, gateway: Gateway, log: Log): Promise<HttpApp> {
+  return createHttpApp(
     {
       module: GatewayModule,
       imports: [
         HealthModule.register({
           startup: [],
           live: [{ name: 'process', check: async () => true }],
-          ready: [{ name: 'books', check: async () => (book.sums(), true as const) }],
+          ready: [{ name: 'books', check: async () => (book.entries(0, 1), true as const) }],
         }),
       ],
       controllers: [AuthorizationsController],
@@ -53,17 +75,4 @@ export async function startGateway(env: NodeJS.ProcessEnv = process.env): Promis
       log,
     },
   );
-  return {
-    url: http.url,
-    log,
-    started: Promise.resolve(),
-    async stop() {
-      const budget = new StopBudget(stopWithin);
-      // A card that never answers keeps its connection open: whoever waits for it is not waited for.
-      await budget.step('requests', http.close(budget.left(2500)), 1000);
-      await budget.step('telemetry', telemetry.shutdown());
-      book.close();
-      return budget.cut;
-    },
-  };
 }

@@ -3,7 +3,7 @@ import type { AuthorizeCard, CardAuthorization } from '@faultline/contracts';
 /** What the gateway holds of a card for a merchant, from the authorization to the refund. */
 export type Authorization = CardAuthorization & { readonly cardToken: string };
 
-/** A definite no: it had no effect, and a repeated request gets it again. */
+/** A definite no: it had no effect. */
 export interface Wrong {
   readonly wrong: 'UNKNOWN_REFERENCE' | 'REFERENCE_TAKEN' | 'WRONG_STATUS';
   readonly detail: string;

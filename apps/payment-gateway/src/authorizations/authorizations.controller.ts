@@ -1,13 +1,21 @@
 import { AuthorizeCard, CardAuthorization, CardBook, CardBookEntries } from '@faultline/contracts';
-import { AcceptsJson, Answers, IdempotencyKey, Problem, TokenOffLoopback, Zod } from '@faultline/http-server';
+import {
+  AcceptsJson,
+  Answers,
+  IdempotencyKey,
+  Problem,
+  TokenOffLoopback,
+  whenDraining,
+  Zod,
+} from '@faultline/http-server';
 import { prometheusText } from '@faultline/telemetry';
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiOperation } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { z } from 'zod';
-import { viewOf } from './authorization.js';
+import { type Verb, viewOf } from './authorization.js';
 import { Book } from './book.js';
-import { Gateway } from './gateway.js';
+import { Gateway, type GatewayAnswer, unanswered } from './gateway.js';
 
 const Reference = z.uuid().toLowerCase();
 const Page = z.object({
@@ -31,8 +39,9 @@ export class AuthorizationsController {
   authorize(
     @IdempotencyKey() key: string,
     @Body(new Zod(AuthorizeCard)) body: AuthorizeCard,
-  ): Promise<unknown> {
-    return this.gateway.authorize(body, key);
+    @Res() response: Response,
+  ): Promise<void> {
+    return answer(response, (hurry) => this.gateway.authorize(body, key, hurry));
   }
 
   @Post('authorizations/:reference/capture')
@@ -41,8 +50,9 @@ export class AuthorizationsController {
   capture(
     @Param('reference', new Zod(Reference)) reference: string,
     @IdempotencyKey() key: string,
-  ): Promise<unknown> {
-    return this.gateway.change(reference, 'capture', key);
+    @Res() response: Response,
+  ): Promise<void> {
+    return this.#change(reference, 'capture', key, response);
   }
 
   @Post('authorizations/:reference/void')
@@ -51,8 +61,9 @@ export class AuthorizationsController {
   void(
     @Param('reference', new Zod(Reference)) reference: string,
     @IdempotencyKey() key: string,
-  ): Promise<unknown> {
-    return this.gateway.change(reference, 'void', key);
+    @Res() response: Response,
+  ): Promise<void> {
+    return this.#change(reference, 'void', key, response);
   }
 
   @Post('authorizations/:reference/refund')
@@ -61,8 +72,9 @@ export class AuthorizationsController {
   refund(
     @Param('reference', new Zod(Reference)) reference: string,
     @IdempotencyKey() key: string,
-  ): Promise<unknown> {
-    return this.gateway.change(reference, 'refund', key);
+    @Res() response: Response,
+  ): Promise<void> {
+    return this.#change(reference, 'refund', key, response);
   }
 
   @Get('authorizations/:reference')
@@ -95,4 +107,20 @@ export class AuthorizationsController {
   async metrics(@Res() response: Response): Promise<void> {
     response.type('text/plain; version=0.0.4').send(await prometheusText());
   }
+
+  #change(reference: string, verb: Verb, key: string, response: Response): Promise<void> {
+    return answer(response, (hurry) => this.gateway.change(reference, verb, key, hurry));
+  }
+}
+
+/** A stop hurries what takes its time, and cuts off who waits for an answer that never comes. */
+async function answer(
+  response: Response,
+  work: (hurry: AbortSignal) => Promise<GatewayAnswer>,
+): Promise<void> {
+  const stopping = new AbortController();
+  whenDraining(response, () => stopping.abort());
+  const answered = await work(stopping.signal);
+  if (answered === unanswered) response.destroy();
+  else response.json(answered);
 }

@@ -1,13 +1,7 @@
 import { createHash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
-import type { CardBook } from '@faultline/contracts';
+import { CardAuthorization, type CardBook } from '@faultline/contracts';
 import type { Authorization } from './authorization.js';
-
-/** What was answered to a key: the same request gets it again, whatever has happened since. */
-export interface Kept {
-  readonly status: number;
-  readonly body: unknown;
-}
 
 const schema = `
 CREATE TABLE IF NOT EXISTS authorization (
@@ -20,24 +14,29 @@ CREATE TABLE IF NOT EXISTS authorization (
   decline_reason TEXT,
   created_at TEXT NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS answered (
+CREATE TABLE IF NOT EXISTS done (
   key TEXT PRIMARY KEY,
   request TEXT NOT NULL,
-  status INTEGER NOT NULL,
   body TEXT NOT NULL
 ) STRICT;`;
 
-/** The gateway's books: one file, written by one process. Whatever was answered is on the disk. */
+/** The gateway's books: one file, held by one process. Whatever was answered is on the disk. */
 export class Book {
   readonly #db: DatabaseSync;
 
-  /** Throws when the file cannot be opened. */
+  /** Throws when the file cannot be opened, or when another process has it open. */
   constructor(file: string) {
     this.#db = new DatabaseSync(file);
-    // Synchronous: a kill -9, or a machine that goes away, loses nothing that was answered.
-    this.#db.exec(
-      `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000; ${schema}`,
-    );
+    try {
+      // Exclusive: which keys are worked on is known in memory only, so a second process would do them twice.
+      // Synchronous: a kill -9, or a machine that goes away, loses nothing that was answered. 0.2 ms per answer.
+      this.#db.exec(
+        `PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${schema}`,
+      );
+    } catch (cause) {
+      this.#db.close();
+      throw new Error(`the books ${file} cannot be opened`, { cause });
+    }
   }
 
   find(reference: string): Authorization | undefined {
@@ -45,25 +44,26 @@ export class Book {
     return row ? rowOf(row as unknown as Row) : undefined;
   }
 
-  /** The answer that this key got; `conflict` when it was another request. */
-  answered(key: string, request: unknown): Kept | 'conflict' | undefined {
-    const row = this.#db.prepare(`SELECT request, status, body FROM answered WHERE key = ?`).get(key);
+  /** What this key was answered: the same request gets it again, whatever has happened since. `conflict` for another one. */
+  answered(key: string, request: unknown): CardAuthorization | 'conflict' | undefined {
+    const row = this.#db.prepare(`SELECT request, body FROM done WHERE key = ?`).get(key);
     if (!row) return undefined;
     if (row['request'] !== hashOf(request)) return 'conflict';
-    return { status: Number(row['status']), body: JSON.parse(String(row['body'])) as unknown };
+    return CardAuthorization.parse(JSON.parse(String(row['body'])));
   }
 
   /** The effect and the answer to its key are one transaction: there is never one without the other. */
-  keep(key: string, request: unknown, answer: Kept, changed: Authorization | undefined): void {
+  keep(key: string, request: unknown, answer: CardAuthorization, changed: Authorization | undefined): void {
     this.#db.exec('BEGIN IMMEDIATE');
     try {
       if (changed) this.#save(changed);
       this.#db
-        .prepare(`INSERT INTO answered (key, request, status, body) VALUES (?, ?, ?, ?)`)
-        .run(key, hashOf(request), answer.status, JSON.stringify(answer.body));
+        .prepare(`INSERT INTO done (key, request, body) VALUES (?, ?, ?)`)
+        .run(key, hashOf(request), JSON.stringify(answer));
       this.#db.exec('COMMIT');
     } catch (error) {
-      this.#db.exec('ROLLBACK');
+      // A full disk has rolled back already.
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw error;
     }
   }

@@ -1,10 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { AuthorizeCard } from '@faultline/contracts';
 import { Problem } from '@faultline/http-server';
+import { viewOf } from './authorization.js';
 import { Book } from './book.js';
-import { Gateway } from './gateway.js';
+import { Gateway, unanswered } from './gateway.js';
 
 let folder: string;
 let book: Book;
@@ -17,7 +20,11 @@ function open(): void {
   gateway = new Gateway({
     book,
     now: () => '2030-01-01T00:00:00.000Z',
-    pause: () => new Promise((resolve) => (finish = resolve)),
+    pause: (_, hurry) =>
+      new Promise((resolve) => {
+        finish = resolve;
+        hurry.addEventListener('abort', () => resolve());
+      }),
   });
 }
 beforeEach(() => {
@@ -35,9 +42,12 @@ const asked = (call: () => Promise<unknown>): Promise<unknown> =>
   Promise.resolve()
     .then(call)
     .catch((error: unknown) => (error instanceof Problem ? error.status : error));
-const authorize = (card = 'card-ok', key = 'a') => asked(() => gateway.authorize(of(card), key));
+/** The process goes on. */
+const never = new AbortController().signal;
+const authorize = (card = 'card-ok', key = 'a', hurry = never) =>
+  asked(() => gateway.authorize(of(card), key, hurry));
 const change = (verb: 'capture' | 'void' | 'refund', key: string = verb) =>
-  asked(() => gateway.change(reference, verb, key));
+  asked(() => gateway.change(reference, verb, key, never));
 
 describe('the gateway', () => {
   it('authorizes, captures and refunds, and has it in its sums', async () => {
@@ -80,6 +90,18 @@ describe('the gateway', () => {
     expect(book.find(reference)).toEqual(before);
   });
 
+  it('refuses a refund of what is only held, and binds no key to that: it may be captured yet', async () => {
+    await authorize();
+    expect(await change('refund')).toBe(409);
+    await change('capture');
+    expect(await change('refund')).toMatchObject({ status: 'REFUNDED' });
+  });
+
+  it('holds nothing for an order that costs nothing, and authorizes it', async () => {
+    const free = AuthorizeCard.parse(of('card-ok', 0));
+    expect(await asked(() => gateway.authorize(free, 'a', never))).toMatchObject({ status: 'AUTHORIZED' });
+  });
+
   it('does not know what was never authorized, and binds no key to that', async () => {
     expect(await change('capture')).toBe(404);
     await authorize();
@@ -97,7 +119,7 @@ describe('a key', () => {
 
   it('belongs to one request', async () => {
     await authorize();
-    expect(await asked(() => gateway.authorize(of('card-ok', 901), 'a'))).toBe(422);
+    expect(await asked(() => gateway.authorize(of('card-ok', 901), 'a', never))).toBe(422);
     expect(await change('capture', 'a')).toBe(422);
     expect(book.find(reference)).toMatchObject({ status: 'AUTHORIZED', amount: 900 });
   });
@@ -133,11 +155,15 @@ describe('a key', () => {
   });
 
   it('has no effect without its answer, and no answer without its effect', async () => {
-    const after = { ...of('card-ok'), status: 'AUTHORIZED', declineReason: null, createdAt: 'now' } as const;
-    book.keep('a', { authorize: 1 }, { status: 200, body: {} }, after);
+    const createdAt = '2030-01-01T00:00:00.000Z';
+    const held = { ...of('card-ok'), status: 'AUTHORIZED', declineReason: null, createdAt } as const;
+    book.keep('a', { authorize: 1 }, viewOf(held), held);
     // The key is there already: nothing of the second transaction may stay.
-    expect(() => book.keep('a', {}, { status: 200, body: {} }, { ...after, status: 'CAPTURED' })).toThrow();
+    const captured = { ...held, status: 'CAPTURED' } as const;
+    expect(() => book.keep('a', {}, viewOf(captured), captured)).toThrow();
     expect(book.find(reference)?.status).toBe('AUTHORIZED');
+    book.keep('b', {}, viewOf(captured), captured);
+    expect(book.find(reference)?.status).toBe('CAPTURED');
   });
 });
 
@@ -163,6 +189,20 @@ describe('a card', () => {
     expect(await change('capture')).toMatchObject({ status: 'CAPTURED' });
   });
 
+  it('that is slow or silent does not hold up a stop: the one is answered, the other given up', async () => {
+    const stop = new AbortController();
+    const slow = authorize('card-slow', 'a', stop.signal);
+    await new Promise(setImmediate);
+    stop.abort();
+    expect(await slow).toMatchObject({ status: 'AUTHORIZED' });
+    expect(
+      await asked(() =>
+        gateway.authorize({ ...of('card-timeout'), reference: randomUUID() }, 'b', stop.signal),
+      ),
+    ).toBe(unanswered);
+    expect(book.sums()).toMatchObject({ authorizations: 2, held: 1800 });
+  });
+
   it('that is flaky fails every second attempt, and has done nothing then', async () => {
     expect(await authorize('card-flaky')).toBe(503);
     expect(book.find(reference)).toBeUndefined();
@@ -178,8 +218,15 @@ it('the entries of the book come page by page, each once', async () => {
     await gateway.authorize(
       { ...of('card-ok'), reference: `0190a7b0-0000-7000-8000-00000000000${n}` },
       `key-${n}`,
+      never,
     );
   const first = book.entries(0, 3);
   const rest = book.entries(first.at(-1)?.nr ?? 0, 3);
   expect([...first, ...rest].map(({ entry }) => entry.reference.at(-1))).toEqual(['0', '1', '2', '3', '4']);
+});
+
+it('the books are held by one process', () => {
+  expect(() => new Book(join(folder, 'books.sqlite'))).toThrow(/books\.sqlite cannot be opened/);
+  book.close();
+  open();
 });

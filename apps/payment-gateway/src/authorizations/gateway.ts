@@ -1,4 +1,5 @@
-import type { AuthorizeCard } from '@faultline/contracts';
+import { once } from 'node:events';
+import type { AuthorizeCard, CardAuthorization } from '@faultline/contracts';
 import { Problem } from '@faultline/http-server';
 import {
   authorize,
@@ -9,100 +10,112 @@ import {
   viewOf,
   type Wrong,
 } from './authorization.js';
-import type { Book, Kept } from './book.js';
+import type { Book } from './book.js';
 import { type Mood, moodOf } from './mood.js';
 
 export interface GatewayOptions {
   readonly book: Book;
   /** The time as an ISO instant. */
   readonly now: () => string;
-  readonly pause: (milliseconds: number) => Promise<void>;
+  /** Waits that long, or until the signal: the process stops. */
+  readonly pause: (milliseconds: number, hurry: AbortSignal) => Promise<void>;
 }
 
-/** What a merchant may ask for. A request is done once per key, and answered as often as it is asked. */
+/** Done, and nobody is told. */
+export const unanswered = Symbol('unanswered');
+export type GatewayAnswer = CardAuthorization | typeof unanswered;
+
+const problems = 'https://card-gateway.example/problems';
+
+/**
+ * What a merchant may ask for. A request is done once per key, and answered as often as it is asked. Only what was done
+ * binds its key: a refusal had no effect, and may be wrong tomorrow. Throws a Problem for every answer but 200; resolves
+ * with `unanswered` when a card that never answers is given up because the process stops (`hurry`).
+ */
 export class Gateway {
   readonly #busy = new Set<string>();
-  readonly #attempts = new Map<string, number>();
+  /** References whose last attempt was made to fail. */
+  readonly #failed = new Set<string>();
 
   constructor(private readonly o: GatewayOptions) {}
 
-  /** Throws a Problem for every answer but 200; never settles for a card that never answers. */
-  authorize(request: AuthorizeCard, key: string): Promise<unknown> {
-    return this.#once(
-      key,
-      { authorize: request },
-      request.reference,
-      request.cardToken,
-      'authorize',
-      (before) => authorize(before, request, this.o.now()),
+  async authorize(request: AuthorizeCard, key: string, hurry: AbortSignal): Promise<GatewayAnswer> {
+    const { reference, cardToken } = request;
+    const mood = this.#mood(cardToken, 'authorize', reference);
+    const answer = await this.#once(key, { authorize: request }, reference, mood, hurry, (before) =>
+      authorize(before, request, this.o.now()),
+    );
+    if (mood.does !== 'keep silent') return answer;
+    if (!hurry.aborted) await once(hurry, 'abort');
+    return unanswered;
+  }
+
+  async change(reference: string, verb: Verb, key: string, hurry: AbortSignal): Promise<GatewayAnswer> {
+    const mood = this.#mood(this.o.book.find(reference)?.cardToken ?? '', verb, reference);
+    return this.#once(key, { [verb]: reference }, reference, mood, hurry, (before) =>
+      change(before, verb, reference),
     );
   }
 
-  change(reference: string, verb: Verb, key: string): Promise<unknown> {
-    const card = this.o.book.find(reference)?.cardToken ?? '';
-    return this.#once(key, { [verb]: reference }, reference, card, verb, (before) =>
-      change(before, verb, reference),
-    );
+  #mood(card: string, what: 'authorize' | Verb, reference: string): Mood {
+    const mood = moodOf(card, what, this.#failed.delete(reference));
+    if (mood.does === 'fail') this.#failed.add(reference);
+    return mood;
   }
 
   async #once(
     key: string,
     request: unknown,
     reference: string,
-    card: string,
-    what: 'authorize' | Verb,
+    mood: Mood,
+    hurry: AbortSignal,
     decide: (before: Authorization | undefined) => Decision,
-  ): Promise<unknown> {
-    const attempt = (this.#attempts.get(reference) ?? 0) + 1;
-    this.#attempts.set(reference, attempt);
-    const mood = moodOf(card, what, attempt);
-    if (mood.does === 'fail') throw new Problem({ status: 503, detail: 'The gateway cannot do this now.' });
-
+  ): Promise<CardAuthorization> {
+    if (mood.does === 'fail')
+      throw new Problem({
+        status: 503,
+        type: `${problems}/unavailable`,
+        detail: 'The gateway cannot do this now. Nothing was done.',
+        headers: { 'retry-after': '1' },
+      });
     const { book } = this.o;
     const before = book.answered(key, request);
     if (before === 'conflict')
-      throw new Problem({ status: 422, detail: 'This idempotency key belongs to another request.' });
-    if (before) return answered(before, mood);
+      throw new Problem({
+        status: 422,
+        type: `${problems}/key-reused`,
+        detail: 'This idempotency key belongs to another request.',
+      });
+    if (before) return before;
     if (this.#busy.has(key))
       throw new Problem({
         status: 409,
-        type: 'https://faultline.dev/problems/in-progress',
+        type: `${problems}/in-progress`,
         detail: 'The first request with this key is still worked on.',
         headers: { 'retry-after': '1' },
       });
     this.#busy.add(key);
     try {
-      if (mood.does === 'work') await this.o.pause(mood.milliseconds);
+      if (mood.does === 'work') await this.o.pause(mood.milliseconds, hurry);
+      // From here to the commit nothing else runs in this process, and no other process has the books.
       const known = book.find(reference);
       const decision = decide(known);
-      const answer = answerOf(decision);
-      // What is not known yet may be tomorrow: that answer binds no key.
-      if (answer.status !== 404)
-        book.keep(key, request, answer, 'wrong' in decision || decision === known ? undefined : decision);
-      return await answered(answer, mood);
+      if ('wrong' in decision) throw refusal(decision);
+      const answer = viewOf(decision);
+      book.keep(key, request, answer, decision === known ? undefined : decision);
+      return answer;
     } finally {
       this.#busy.delete(key);
     }
   }
 }
 
-function answerOf(decision: Decision): Kept {
-  return 'wrong' in decision
-    ? { status: statusOf(decision), body: decision }
-    : { status: 200, body: viewOf(decision) };
-}
+const statusOf = { UNKNOWN_REFERENCE: 404, REFERENCE_TAKEN: 422, WRONG_STATUS: 409 } as const;
 
-function answered({ status, body }: Kept, mood: Mood): Promise<unknown> {
-  if (mood.does === 'keep silent') return new Promise(() => undefined);
-  if (status === 200) return Promise.resolve(body);
-  const { wrong, detail } = body as Wrong;
-  throw new Problem({
-    status,
-    type: `https://faultline.dev/problems/${wrong.toLowerCase().replaceAll('_', '-')}`,
+function refusal({ wrong, detail }: Wrong): Problem {
+  return new Problem({
+    status: statusOf[wrong],
+    type: `${problems}/${wrong.toLowerCase().replaceAll('_', '-')}`,
     detail: `Refused: ${detail}.`,
   });
-}
-
-function statusOf({ wrong }: Wrong): number {
-  return { UNKNOWN_REFERENCE: 404, REFERENCE_TAKEN: 422, WRONG_STATUS: 409 }[wrong];
 }

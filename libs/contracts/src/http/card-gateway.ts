@@ -7,7 +7,8 @@ import { Cents, Currency } from '../money.js';
  */
 export const AuthorizeCard = z.strictObject({
   reference: z.uuid().toLowerCase(),
-  amount: Cents.min(1),
+  /** Zero asks whether the card is good: what costs nothing can be ordered, too. */
+  amount: Cents,
   currency: Currency,
   cardToken: z.string().min(1).max(100),
 });
