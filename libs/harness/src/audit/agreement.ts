@@ -7,7 +7,7 @@ import { type Check, Rows } from './verdict.js';
  * P: approved orders are paid and sold, others are neither, nothing is held or reserved. Compares the sums of the three
  * services with each other and with what the client saw approved.
  */
-export function agreement({ orders, stock, money }: Books, told: Told): Check {
+export function agreement({ orders, stock, money }: Omit<Books, 'gateway'>, told: Told): Check {
   const rows = new Rows();
   for (const group of orders.orders) {
     const row = `${group.count} orders ${group.status}/${group.settlement} by ${group.protocol}`;
@@ -15,7 +15,9 @@ export function agreement({ orders, stock, money }: Books, told: Told): Check {
     rows.expect(group.settlement !== 'UNDONE' || group.status !== 'APPROVED', row);
   }
 
-  const charged = approvedSums(told, ({ customerId, total }) => [[customerId, total]]);
+  const charged = approvedSums(told, ({ customerId, total, payment }) =>
+    payment.method === 'wallet' ? [[customerId, total]] : [],
+  );
   for (const wallet of money.wallets) {
     const row = JSON.stringify(wallet);
     rows.expect(wallet.held === 0, `held with nothing under way: ${row}`);
@@ -31,7 +33,18 @@ export function agreement({ orders, stock, money }: Books, told: Told): Check {
   const paid = money.wallets.reduce((sum, wallet) => sum + wallet.captured - wallet.refunded, 0);
   const worth = orders.netAmount;
   rows.expect(paid === worth.wallet, `wallets paid ${paid}, orders are worth ${worth.wallet}`);
-  rows.expect(worth.card === 0, `orders by card are worth ${worth.card}`);
+  const { held, captured, refunded } = money.cards;
+  rows.expect(held === 0, `held of cards with nothing under way: ${held}`);
+  const byCard = captured - refunded;
+  rows.expect(byCard === worth.card, `cards paid ${byCard}, orders by card are worth ${worth.card}`);
+  const known =
+    approvedSums(told, ({ total, payment }) => (payment.method === 'card' ? [['card', total]] : [])).get(
+      'card',
+    ) ?? 0;
+  rows.expect(
+    byCard === known,
+    `cards paid ${byCard}, the client's approved orders by card are worth ${known}`,
+  );
 
   const sold = approvedSums(told, ({ lines }) => lines.map(({ sku, quantity }) => [sku, quantity]));
   for (const item of stock.skus) {
@@ -39,8 +52,8 @@ export function agreement({ orders, stock, money }: Books, told: Told): Check {
     rows.expect(item.reserved === 0, `reserved with nothing under way: ${row}`);
     const ordered = orders.netQuantities[item.sku] ?? 0;
     rows.expect(item.sold === ordered, `orders stand for ${ordered}: ${row}`);
-    const known = sold.get(item.sku) ?? 0;
-    rows.expect(item.sold === known, `the client's approved orders hold ${known}: ${row}`);
+    const wanted = sold.get(item.sku) ?? 0;
+    rows.expect(item.sold === wanted, `the client's approved orders hold ${wanted}: ${row}`);
   }
   const count = orders.orders.reduce((sum, group) => sum + group.count, 0);
   return { invariant: 'P', looked: { 'orders summed up': count }, rows: rows.found };
@@ -59,10 +72,11 @@ const stock: Readonly<Record<string, ReadonlySet<string | undefined>>> = {
 
 /** P, order by order: what payment and inventory keep for an order is what its status stands for. */
 export function perOrder(
-  { listed }: Books,
-  { reservations, authorizations }: Pick<Tables, 'reservations' | 'authorizations'>,
+  { listed }: Pick<Books, 'listed'>,
+  { reservations, authorizations: wallets, cards }: Pick<Tables, 'reservations' | 'authorizations' | 'cards'>,
 ): Check {
   const rows = new Rows();
+  const authorizations = [...wallets, ...cards];
   const reservationOf = new Map(reservations.map((each) => [each.orderId, each]));
   const authorizationOf = new Map(authorizations.map((each) => [each.orderId, each]));
   for (const { orderId, status, total, lines } of listed) {

@@ -2,6 +2,7 @@ import type { Client } from '../client.js';
 import type { Observation } from '../observation.js';
 import { SERVICES, type System } from '../system.js';
 import { agreement, perOrder } from './agreement.js';
+import { cardByCard, cards } from './cards.js';
 import { answers } from './answers.js';
 import { type Books, deadLetters, readBooks } from './books.js';
 import { unwanted } from './consumption.js';
@@ -91,6 +92,7 @@ async function endOf(client: Client, within: number): Promise<Check> {
 function booksInvariants(books: Books, client: Client, outages: readonly Outage[] = []): Check[] {
   return [
     money(books.money, client),
+    cards(books),
     stock(books.stock, client),
     termination(books.orders, books.listed, outages),
     agreement(books, client),
@@ -101,6 +103,7 @@ function booksInvariants(books: Books, client: Client, outages: readonly Outage[
 function tablesInvariants(books: Books, tables: Tables): Check[] {
   return [
     ledger(books.money, tables.ledger, tables.authorizations),
+    cardByCard(books.gateway, tables.cards),
     reservations(books.stock, tables.reservations),
     perOrder(books, tables),
     ...SERVICES.map((service) => once(service, tables.journal[service])),

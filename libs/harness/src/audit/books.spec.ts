@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import type { OrderView } from '@faultline/contracts';
+import type { CardAuthorization, OrderView } from '@faultline/contracts';
 import { agreement, perOrder } from './agreement.js';
 import { answers } from './answers.js';
+import { cardByCard, cards } from './cards.js';
 import type { Books } from './books.js';
 import { ledger, money } from './money.js';
 import { reservations, stock } from './stock.js';
@@ -15,6 +16,7 @@ const order = {
   customerId: 'customer-1',
   status: 'APPROVED',
   settlement: 'SETTLED',
+  payment: { method: 'wallet' },
   total: 990,
   lines: [{ sku: 'mug', quantity: 1, unitPrice: 990 }],
 } as OrderView;
@@ -48,6 +50,7 @@ const books: Books = {
   },
   stock: { skus: [shelf] },
   money: { wallets: [wallet], ledgerSum: 0, cards: { held: 0, captured: 0, refunded: 0 } },
+  gateway: { sums: { authorizations: 0, held: 0, captured: 0, refunded: 0 }, entries: [] },
   listed: [order],
 };
 const placement = {
@@ -77,7 +80,8 @@ const entry = (
   amount,
   orderId,
 });
-const tables: Pick<Tables, 'reservations' | 'authorizations' | 'ledger'> = {
+const tables: Pick<Tables, 'reservations' | 'authorizations' | 'cards' | 'ledger'> = {
+  cards: [],
   reservations: [{ orderId: 'o', status: 'CONFIRMED', lines: [{ sku: 'mug', quantity: 1 }] }],
   authorizations: [{ orderId: 'o', status: 'CAPTURED', customerId: 'customer-1', amount: 990 }],
   ledger: [
@@ -91,6 +95,10 @@ const wallets = (change: Partial<Record<keyof typeof wallet, number>>): Books['m
   ...books.money,
   wallets: [{ ...wallet, ...change } as Books['money']['wallets'][number]],
 });
+const byCard = (change: object): Books['money'] => ({
+  ...books.money,
+  cards: { held: 0, captured: 0, refunded: 0, ...change },
+});
 const shelves = (change: Partial<typeof shelf>): Books['stock'] => ({ skus: [{ ...shelf, ...change }] });
 
 const isBroken = (check: Check): boolean => check.rows.length > 0;
@@ -98,6 +106,8 @@ const isBroken = (check: Check): boolean => check.rows.length > 0;
 it('all of them hold when nothing is wrong', () => {
   const checks = [
     money(books.money, told),
+    cards(books),
+    cardByCard(books.gateway, tables.cards),
     ledger(books.money, tables.ledger, tables.authorizations),
     stock(books.stock, told),
     reservations(books.stock, tables.reservations),
@@ -115,7 +125,6 @@ describe('M is broken by', () => {
     ['an available that is not balance less held', wallets({ available: 1 })],
     ['a deposit that nobody made', wallets({ deposited: 1_000_001, balance: 999_011, available: 999_011 })],
     ['a ledger that sums to something', { ...books.money, ledgerSum: 1 }],
-    ['a card that was charged', { ...books.money, cards: { held: 0, captured: 1, refunded: 0 } }],
   ])('%s', (_, audit) => expect(isBroken(money(audit, told))).toBe(true));
 
   it('a deposit that vanished', () => {
@@ -136,6 +145,56 @@ describe('M is broken by', () => {
   ])('%s', (_, entries, authorizations) =>
     expect(isBroken(ledger(books.money, entries, authorizations))).toBe(true),
   );
+});
+
+describe('M, of cards,', () => {
+  const entry = (status: CardAuthorization['status'], reference = 'o', amount = 990): CardAuthorization => ({
+    reference,
+    status,
+    amount,
+    currency: 'EUR',
+    declineReason: null,
+    createdAt: '2030-01-01T00:00:00.000Z',
+  });
+  const ours = (status: string) => [{ orderId: 'o', status, customerId: 'customer-1', amount: 990 }];
+  const gateway = (...entries: CardAuthorization[]): Books['gateway'] => ({ ...books.gateway, entries });
+
+  it.each(['held', 'captured', 'refunded'] as const)(
+    'is broken by a sum of %s that is not the gateway’s',
+    (sum) => {
+      expect(isBroken(cards({ ...books, money: byCard({ [sum]: 990 }) }))).toBe(true);
+      const theirs = { ...books.gateway, sums: { ...books.gateway.sums, [sum]: 990 } };
+      expect(isBroken(cards({ ...books, gateway: theirs }))).toBe(true);
+      expect(isBroken(cards({ ...books, money: byCard({ [sum]: 990 }), gateway: theirs }))).toBe(false);
+    },
+  );
+
+  it.each([
+    ['CAPTURED', 'AUTHORIZED'],
+    ['CAPTURED', 'REFUNDED'],
+    ['VOIDED', 'AUTHORIZED'],
+    ['REFUSED', 'CAPTURED'],
+    ['REFUNDED', 'CAPTURED'],
+    ['REQUESTED', 'AUTHORIZED'],
+  ] as const)('is broken by a card that is %s with us and %s there', (status, there) => {
+    expect(isBroken(cardByCard(gateway(entry(there)), ours(status)))).toBe(true);
+  });
+
+  it.each([
+    ['CAPTURED', 'CAPTURED'],
+    ['VOIDED', 'VOIDED'],
+    ['REFUSED', 'DECLINED'],
+    ['REFUNDED', 'REFUNDED'],
+  ] as const)('holds of a card that is %s with us and %s there', (status, there) => {
+    expect(cardByCard(gateway(entry(there)), ours(status)).rows).toEqual([]);
+  });
+
+  it('is broken by another amount, by what the gateway does not know, and by what only it knows', () => {
+    expect(isBroken(cardByCard(gateway(entry('CAPTURED', 'o', 991)), ours('CAPTURED')))).toBe(true);
+    expect(isBroken(cardByCard(gateway(), ours('CAPTURED')))).toBe(true);
+    expect(isBroken(cardByCard(gateway(), ours('VOIDED')))).toBe(false);
+    expect(isBroken(cardByCard(gateway(entry('VOIDED', 'x')), []))).toBe(true);
+  });
 });
 
 describe('S is broken by', () => {
@@ -177,7 +236,9 @@ describe('P is broken by', () => {
     ['stock that was not sold', { ...books, stock: shelves({ sold: 0 }) }],
     ['orders worth more than was paid', orders({ netAmount: { wallet: 991, card: 0 } })],
     ['orders that stand for more than was sold', orders({ netQuantities: { mug: 2 } })],
-    ['a card order nobody can have paid', orders({ netAmount: { wallet: 990, card: 5 } })],
+    ['an order by card that no card has paid', orders({ netAmount: { wallet: 990, card: 5 } })],
+    ['a card that paid for no order', { ...books, money: byCard({ captured: 5 }) }],
+    ['a card of which something stays held', { ...books, money: byCard({ held: 5 }) }],
     ['an approved order of somebody without a wallet', { ...books, money: { ...books.money, wallets: [] } }],
   ])('%s', (_, wrong) => expect(isBroken(agreement(wrong, told))).toBe(true));
 
@@ -231,6 +292,16 @@ describe('P is broken by', () => {
       },
     ],
   ])('%s', (_, wrong) => expect(isBroken(perOrder(books, wrong))).toBe(true));
+
+  it('an approved order by card whose card was not charged', () => {
+    const byCardAlone = (status: string) => ({
+      ...tables,
+      authorizations: [],
+      cards: [{ orderId: 'o', status, customerId: 'customer-1', amount: 990 }],
+    });
+    expect(isBroken(perOrder(books, byCardAlone('CAPTURED')))).toBe(false);
+    expect(isBroken(perOrder(books, byCardAlone('HELD')))).toBe(true);
+  });
 
   it('a rejected order that was paid or sold, and not by one that was undone', () => {
     const rejected = { ...books, listed: [{ ...order, status: 'REJECTED' as const }] };

@@ -49,7 +49,9 @@ export interface Tables {
   readonly inbox: PerService<InboxRow>;
   readonly deadLetters: PerService<DeadLetter>;
   readonly reservations: readonly Reservation[];
+  /** Of wallets. */
   readonly authorizations: readonly Authorization[];
+  readonly cards: readonly Authorization[];
   readonly ledger: readonly LedgerRow[];
 }
 
@@ -72,6 +74,10 @@ export async function readTables({ read }: Databases): Promise<Tables> {
     authorizations: await read(
       'payment',
       `SELECT order_id AS "orderId", status, customer_id AS "customerId", amount FROM "authorization"`,
+    ),
+    cards: await read(
+      'payment',
+      `SELECT order_id AS "orderId", status, customer_id AS "customerId", amount FROM card_payment`,
     ),
     ledger: await read(
       'payment',
