@@ -55,8 +55,9 @@ function callsOf(parts: Parts<Config>): CardCalls {
     'payment-gateway',
     deadline({ within: attemptWithin + 500 }),
     bulkhead({ limit: 16, queue: 16 }),
-    // Due work repeats, and no layer beside it. Two a second come by themselves: after an outage nothing new may be called.
-    retriedByTheCaller({ ratio: 0.2, capacity: 20, perSecond: 2 }),
+    // Due work repeats, and no layer beside it. Ten a second come by themselves: after an outage everything that is owed
+    // is a repeat, and with a fifth of what is new alone the last of it would wait for minutes.
+    retriedByTheCaller({ ratio: 0.2, capacity: 50, perSecond: 10 }),
     breaker({ minimum: 8, failureRate: 0.5, slowAfter: 3500, slowRate: 0.8 }),
     attemptTimeout({ within: attemptWithin }),
   );

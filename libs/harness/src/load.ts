@@ -2,6 +2,14 @@ import type { Client, Placement } from './client.js';
 import { pick, randomFrom } from './random.js';
 
 const skus = ['tea-green', 'tea-black', 'coffee-beans', 'mug', 'teapot'];
+// Half of them well, the others in each of the gateway's moods.
+const cardTokens = [
+  ...Array.from({ length: 4 }, () => 'card-ok'),
+  'card-flaky',
+  'card-slow',
+  'card-timeout',
+  'card-declined',
+];
 
 /** One order of the load, from the moment at which it was planned to be placed. Instants are epoch milliseconds. */
 export interface Arrival {
@@ -24,6 +32,8 @@ export interface LoadOptions {
   /** Orders per second, on average. */
   readonly rate: number;
   readonly seed: number;
+  /** How many of a hundred orders are paid by card; 0. */
+  readonly cards?: number;
   /** How long one key is repeated, in milliseconds. */
   readonly patience?: number;
 }
@@ -49,7 +59,7 @@ export function* poissonArrivals(rate: number, seed: number): Generator<number> 
  * it makes others wait is counted from the planned moment). Four in a hundred are of a customer without money, so that
  * compensation runs all the time; now and then it delivers and deposits.
  */
-export function startLoad(client: Client, { rate, seed, patience = 90_000 }: LoadOptions): Load {
+export function startLoad(client: Client, { rate, seed, cards = 0, patience = 90_000 }: LoadOptions): Load {
   const random = randomFrom(seed);
   // Its own numbers: who comes must not decide when the next one does.
   const moments = poissonArrivals(rate, seed + 1);
@@ -75,6 +85,9 @@ export function startLoad(client: Client, { rate, seed, patience = 90_000 }: Loa
         { sku: pick(random, skus.slice(0, 3)), quantity: 1 + Math.floor(random() * 2) },
         ...(random() < 0.3 ? [{ sku: pick(random, skus.slice(3)), quantity: 1 }] : []),
       ],
+      ...(cards > 0 && random() * 100 < cards
+        ? { payment: { method: 'card', cardToken: pick(random, cardTokens) } }
+        : {}),
     };
     const placed = client.place(body, { within: patience }).then((placement) => {
       arrival.placement = placement;

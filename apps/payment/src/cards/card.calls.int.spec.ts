@@ -268,7 +268,7 @@ describe('a void', () => {
     expect(await said(a)).toEqual([]);
     third.answer({ voided: true });
     await becomes(a, 'VOIDED');
-    expect(await said(a)).toEqual(['void-payment #1']);
+    expect(await said(a)).toEqual(['authorize-payment #1 RELEASED', 'void-payment #1']);
   });
 
   it('of what nobody was asked for asks nobody', async () => {
@@ -276,7 +276,11 @@ describe('a void', () => {
     await handle(command(authorizePayment, a, card), command(voidPayment, a));
     calls();
     await eventually(async () => expect(await owed()).toBe(0), { within: 5000 });
-    expect([await statusOf(a), asked, await said(a)]).toEqual(['VOIDED', [], ['void-payment #1']]);
+    expect([await statusOf(a), asked, await said(a)]).toEqual([
+      'VOIDED',
+      [],
+      ['void-payment #1', 'authorize-payment #1 RELEASED'],
+    ]);
   });
 });
 
@@ -305,7 +309,7 @@ it('a repeated command does not disturb the call that is under way, and gets its
   await handle(command(authorizePayment, a, { ...card, attempt: 2 }));
   first.answer({ authorized: true });
   await becomes(a, 'HELD');
-  expect(await said(a)).toEqual(['authorize-payment #2']);
+  expect(await said(a)).toEqual(['authorize-payment #1', 'authorize-payment #2']);
   expect(asked).toHaveLength(1);
 });
 

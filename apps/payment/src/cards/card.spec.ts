@@ -68,7 +68,7 @@ describe('an authorize by card', () => {
     expect(authorize(after(late), {}, 102).answer).toEqual(late.answer);
   });
 
-  it('that is repeated while the gateway is asked owes one answer, to the last attempt', () => {
+  it('that is repeated while the gateway is asked gets an answer of its own', () => {
     const again = authorizeCard(
       asked,
       { ...claim, deadline: 100, customerIsKnown: true },
@@ -76,7 +76,7 @@ describe('an authorize by card', () => {
       0,
     );
     expect(again.answer).toMatchObject({ later: expect.anything() });
-    expect(settle(after(again), { authorized: true }, 0).answers.map(({ to }) => to.attempt)).toEqual([2]);
+    expect(settle(after(again), { authorized: true }, 0).answers.map(({ to }) => to.attempt)).toEqual([1, 2]);
   });
 
   it('that was asked before is looked up before it is asked again', () => {
@@ -90,6 +90,7 @@ describe('a void', () => {
     expect(voidCard(requested, waits('void-payment'))).toEqual({
       card: { status: 'VOIDED', claim },
       answer: { done: true },
+      answers: [{ to: waits('authorize-payment'), answer: expect.objectContaining({ refused: 'RELEASED' }) }],
     });
   });
 
@@ -100,7 +101,10 @@ describe('a void', () => {
     expect([voiding.answers, callOwed(voiding.card)]).toEqual([[], 'void']);
     expect(settle(voiding.card, { voided: true }, 0)).toEqual({
       card: { status: 'VOIDED', claim },
-      answers: [{ to: waits('void-payment'), answer: { done: true } }],
+      answers: [
+        { to: waits('authorize-payment'), answer: expect.objectContaining({ refused: 'RELEASED' }) },
+        { to: waits('void-payment'), answer: { done: true } },
+      ],
     });
   });
 
@@ -108,7 +112,7 @@ describe('a void', () => {
     const resolving = after(voidCard(asked, waits('void-payment')));
     expect(settle(resolving, { declined: 'no' }, 0)).toMatchObject({
       card: { status: 'VOIDED' },
-      answers: [{ answer: { done: true } }],
+      answers: [{ answer: { refused: 'RELEASED' } }, { answer: { done: true } }],
     });
   });
 

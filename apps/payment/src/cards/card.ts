@@ -54,19 +54,28 @@ interface Undoing<Status extends string> {
   readonly refusal: CardRefusal | null;
 }
 
-/** What a command is answered, at once or later. */
-export type CardAnswer =
+/** What a command is answered. */
+export type Said =
   | { readonly done: true }
-  | { readonly later: string }
   | {
       readonly refused: CardRefusal['reason'] | 'RELEASED' | 'NOT_AUTHORIZED' | 'ALREADY_CAPTURED';
       readonly detail: string;
     };
 
+/** The same, or that it has to wait. */
+export type CardAnswer = Said | { readonly later: string };
+
+export interface LateAnswer {
+  readonly to: Waiting;
+  readonly answer: Said;
+}
+
 export interface CardDecision {
   /** Absent when it stays as it is. */
   readonly card?: Card;
   readonly answer: CardAnswer;
+  /** Those who waited, and need not any more. */
+  readonly answers?: readonly LateAnswer[];
 }
 
 /** What the gateway has said for certain. Anything else is no answer, and decides nothing. */
@@ -80,24 +89,18 @@ export type GatewayAnswer =
 /** What follows from the gateway's answer, or from the deadline: the card as it is now, and who is answered. */
 export interface CardSettled {
   readonly card: Card;
-  readonly answers: readonly {
-    readonly to: Waiting;
-    readonly answer: Exclude<CardAnswer, { later: string }>;
-  }[];
+  readonly answers: readonly LateAnswer[];
 }
 
 export type Call = 'authorize' | 'resolve' | 'capture' | 'void' | 'refund';
 
 const done = { done: true } as const;
 const later = { later: 'the gateway is asked' } as const;
-const released: CardAnswer = {
+const released: Said = {
   refused: 'RELEASED',
   detail: 'the authorization was voided before this arrived',
 };
-const refusedAs = ({ reason, detail }: CardRefusal): CardAnswer & { refused: string } => ({
-  refused: reason,
-  detail,
-});
+const refusedAs = ({ reason, detail }: CardRefusal): Said => ({ refused: reason, detail });
 
 /** The call that is owed to the gateway; null when none is. */
 export function callOwed(card: Card): Call | null {
@@ -132,7 +135,7 @@ export function authorizeCard(
     case undefined:
       break;
     case 'REQUESTED':
-      return { card: { ...card, waiting: withOne(card.waiting, waiting) }, answer: later };
+      return { card: { ...card, waiting: [...card.waiting, waiting] }, answer: later };
     case 'HELD':
     case 'CAPTURING':
     case 'CAPTURED':
@@ -162,13 +165,15 @@ export function authorizeCard(
 /** Nothing is held afterwards, and never will be. A gateway that was asked is never taken at its silence. */
 export function voidCard(card: Card, waiting: Waiting): CardDecision {
   switch (card.status) {
-    case 'REQUESTED':
+    case 'REQUESTED': {
+      const { claim } = card;
       return card.asked
         ? {
-            card: { status: 'RESOLVING', claim: card.claim, refusal: null, waiting: [waiting] },
+            card: { status: 'RESOLVING', claim, refusal: null, waiting: [...card.waiting, waiting] },
             answer: later,
           }
-        : { card: { status: 'VOIDED', claim: card.claim }, answer: done };
+        : { card: { status: 'VOIDED', claim }, answer: done, answers: whenUndone(card.waiting) };
+    }
     case 'HELD':
       return {
         card: { status: 'VOIDING', claim: card.claim, refusal: null, waiting: [waiting] },
@@ -177,7 +182,7 @@ export function voidCard(card: Card, waiting: Waiting): CardDecision {
     case 'RESOLVING':
     case 'VOIDING':
     case 'REFUNDING':
-      return { card: { ...card, waiting: withOne(card.waiting, waiting) }, answer: later };
+      return { card: { ...card, waiting: [...card.waiting, waiting] }, answer: later };
     case 'CAPTURING':
     case 'CAPTURED':
       return {
@@ -195,7 +200,7 @@ export function captureCard(card: Card | undefined, waiting: Waiting): CardDecis
     case 'HELD':
       return { card: { status: 'CAPTURING', claim: card.claim, waiting: [waiting] }, answer: later };
     case 'CAPTURING':
-      return { card: { ...card, waiting: withOne(card.waiting, waiting) }, answer: later };
+      return { card: { ...card, waiting: [...card.waiting, waiting] }, answer: later };
     case 'CAPTURED':
     case 'REFUNDING':
     case 'REFUNDED':
@@ -221,7 +226,7 @@ export function refundCard(card: Card, waiting: Waiting): CardDecision {
     case 'CAPTURED':
       return { card: { status: 'REFUNDING', claim: card.claim, waiting: [waiting] }, answer: later };
     case 'CAPTURING':
-      return { card: { ...card, waiting: withOne(card.waiting, waiting) }, answer: later };
+      return { card: { ...card, waiting: [...card.waiting, waiting] }, answer: later };
     default:
       return voidCard(card, waiting);
   }
@@ -270,10 +275,10 @@ export function settle(card: Card, said: GatewayAnswer, now: number): CardSettle
     }
     case 'RESOLVING':
       if ('authorized' in said) return { card: { ...card, status: 'VOIDING' }, answers: [] };
-      if ('declined' in said || 'voided' in said) return settledAs(undone(card), card.waiting);
+      if ('declined' in said || 'voided' in said) return undone(card);
       break;
     case 'VOIDING':
-      if ('voided' in said) return settledAs(undone(card), card.waiting);
+      if ('voided' in said) return undone(card);
       break;
     case 'CAPTURING':
       if ('captured' in said) {
@@ -297,15 +302,18 @@ export function settle(card: Card, said: GatewayAnswer, now: number): CardSettle
   throw new Error(`the gateway answered ${Object.keys(said).join()} to a card that is ${card.status}`);
 }
 
-function undone({ claim, refusal }: Undoing<string>): Card {
-  return refusal ? { status: 'REFUSED', claim, refusal } : { status: 'VOIDED', claim };
+function undone({ claim, refusal, waiting }: Undoing<string>): CardSettled {
+  return {
+    card: refusal ? { status: 'REFUSED', claim, refusal } : { status: 'VOIDED', claim },
+    answers: whenUndone(waiting),
+  };
+}
+
+/** Who wanted it undone is content, and who wanted it authorized is told that it will not be. */
+function whenUndone(waiting: readonly Waiting[]): LateAnswer[] {
+  return waiting.map((to) => ({ to, answer: to.command === 'authorize-payment' ? released : done }));
 }
 
 function settledAs(card: Card, waiting: readonly Waiting[]): CardSettled {
   return { card, answers: waiting.map((to) => ({ to, answer: done })) };
-}
-
-/** One answer per command is enough: the last attempt gets it. */
-function withOne(waiting: readonly Waiting[], one: Waiting): readonly Waiting[] {
-  return [...waiting.filter(({ command }) => command !== one.command), one];
 }

@@ -11,7 +11,7 @@ import { schedulePart } from '@faultline/due-work';
 import { journalPart } from '@faultline/journal';
 import type { Envelope } from '@faultline/messaging';
 import { type Batch, BatchRecord, type OutgoingMessage, seenPart } from '@faultline/outbox';
-import { answer, deadLetterAnswers, type Verdict } from '@faultline/service';
+import { answer, deadLetterAnswers, lateAnswer } from '@faultline/service';
 import { v7 as uuidv7 } from 'uuid';
 import {
   authorizeCard,
@@ -62,6 +62,7 @@ export function paymentStep(settings: StepSettings) {
     const record = new BatchRecord(batch, loaded.also['seen'] as { message_id: string }[]);
 
     const cards = new Map(loaded.cards);
+    const late: ReturnType<typeof lateAnswer>[] = [];
     const outgoing: OutgoingMessage[] = [];
     const entries: Parameters<typeof journalPart>[0][number][] = [];
     const ledger: LedgerEntry[] = [];
@@ -69,7 +70,15 @@ export function paymentStep(settings: StepSettings) {
     for (const incoming of record.fresh) {
       const { verdict, reply, entry } = await answer(incoming, now, (command, traceparent) => {
         const decided = decideCard(accounts, cards, command, traceparent, now);
-        if (decided) return decided;
+        if (decided) {
+          const waited = { orderId: command.body.orderId.toLowerCase() };
+          late.push(
+            ...(decided.answers ?? []).map(({ to, answer: said }) =>
+              lateAnswer({ ...waited, ...to }, said, now),
+            ),
+          );
+          return decided.answer;
+        }
         const decision = decide(accounts, command, now);
         keep(accounts, command.body.orderId.toLowerCase(), decision);
         if (decision.movement) ledger.push(...post(decision.movement, uuidv7()));
@@ -82,8 +91,8 @@ export function paymentStep(settings: StepSettings) {
       outcomes.push([entry.what, entry.outcome]);
     }
     const dead = deadLetterAnswers(record.poisoned, now);
-    outgoing.push(...dead.replies);
-    entries.push(...dead.entries);
+    outgoing.push(...late.map(({ reply }) => reply), ...dead.replies);
+    entries.push(...late.map(({ entry }) => entry), ...dead.entries);
 
     // Only where another call is owed than before: one that is under way must not be disturbed by a repeated command.
     const calls = [...cards].filter(([orderId, card]) => {
@@ -116,12 +125,12 @@ function decideCard(
   command: PaymentCommand,
   traceparent: string | null,
   now: number,
-): Verdict | undefined {
+): CardDecision | undefined {
   const orderId = command.body.orderId.toLowerCase();
   const card = cards.get(orderId);
   const decision = onCard();
   if (decision?.card) cards.set(orderId, decision.card);
-  return decision?.answer;
+  return decision;
 
   function onCard(): CardDecision | undefined {
     const { attempt } = command.body;

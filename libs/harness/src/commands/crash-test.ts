@@ -19,6 +19,7 @@ is written to .faultline/reports/, as Markdown and as JSON.
   --seed S           the plan (another one each time, printed)
   --rate R           orders per second on average (20)
   --replicas N       processes of each service, 1 to 3 (1)
+  --cards N          how many of a hundred orders are paid by card (0); the card gateway is killed, too, then
   --also a,b         kills postgres and kafka now and then, too
   --without GUARD    takes a guard out and runs the schedule that needs it, instead of random kills; exit code 1 when
                      the invariant breaks that it holds, 2 when that could not be shown. npm run guards -- --list
@@ -33,6 +34,7 @@ interface Options {
   readonly seed: number;
   readonly rate: number;
   readonly replicas: number;
+  readonly cards: number;
   readonly infrastructure: readonly ('postgres' | 'kafka')[];
   readonly keep: boolean;
   readonly verbose: boolean;
@@ -111,6 +113,7 @@ function optionsFrom(args: string[]): Options | { readonly without: Guard } | 'h
     seed: whole('--seed', values.seed ?? String(Date.now() % 1_000_000), 0, 2 ** 32 - 1),
     rate: whole('--rate', values.rate ?? '20', 1, 1000),
     replicas: whole('--replicas', values.replicas ?? '1', 1, 3),
+    cards: whole('--cards', values.cards ?? '0', 0, 100),
     infrastructure,
     keep: values.keep ?? false,
     verbose: values.verbose ?? false,
@@ -126,6 +129,7 @@ function parsed(args: string[]) {
         seed: { type: 'string' },
         rate: { type: 'string' },
         replicas: { type: 'string' },
+        cards: { type: 'string' },
         also: { type: 'string' },
         without: { type: 'string' },
         keep: { type: 'boolean' },
@@ -147,12 +151,13 @@ function whole(option: string, text: string, least: number, most: number): numbe
 }
 
 /** What to type to have the same plan again. */
-function commandOf({ kills, seed, rate, replicas, infrastructure }: Options): string {
+function commandOf({ kills, seed, rate, replicas, cards, infrastructure }: Options): string {
   const options = [
     `--kills ${kills}`,
     `--seed ${seed}`,
     ...(rate === 20 ? [] : [`--rate ${rate}`]),
     ...(replicas === 1 ? [] : [`--replicas ${replicas}`]),
+    ...(cards === 0 ? [] : [`--cards ${cards}`]),
     ...(infrastructure.length === 0 ? [] : [`--also ${infrastructure.join(',')}`]),
   ];
   return `npm run crash-test -- ${options.join(' ')}`;

@@ -7,7 +7,7 @@ import { Strikes, type Struck } from '../kills/strikes.js';
 import { type Arrival, endLoads, forAWhile, type Load, startLoad } from '../load.js';
 import { type Observation, observe } from '../observation.js';
 import { worstOf } from './figures.js';
-import { type ProcessName, SERVICES, startSystem, type System } from '../system.js';
+import { GATEWAY, type ProcessName, SERVICES, startSystem, type System } from '../system.js';
 
 export interface CrashTestOptions {
   /** How many times a process is ended. */
@@ -17,6 +17,8 @@ export interface CrashTestOptions {
   readonly rate: number;
   /** Processes of each service. */
   readonly replicas: number;
+  /** How many of a hundred orders are paid by card. With some the card gateway is killed, too. */
+  readonly cards?: number;
   /** What is killed besides the services. */
   readonly infrastructure: readonly ('postgres' | 'kafka')[];
   /** Keeps the system's folder, with data and logs; it is also kept when an invariant is broken. */
@@ -106,7 +108,10 @@ class Run {
       plan: planOf({
         seed: o.seed,
         kills: o.kills,
-        services: SERVICES.flatMap((service) => [...system.replicas(service)]),
+        services: [
+          ...SERVICES.flatMap((service) => [...system.replicas(service)]),
+          ...(o.cards ? [GATEWAY] : []),
+        ],
         infrastructure: o.infrastructure,
       }),
       signal: o.signal,
@@ -117,7 +122,11 @@ class Run {
   async run(): Promise<Omit<CrashTestResult, 'kept'>> {
     const teller = setInterval(() => this.o.progress?.(this.#state()), tellEvery);
     const begun = performance.now();
-    const load = startLoad(this.#client, { rate: this.o.rate, seed: this.o.seed });
+    const load = startLoad(this.#client, {
+      rate: this.o.rate,
+      seed: this.o.seed,
+      ...(this.o.cards ? { cards: this.o.cards } : {}),
+    });
     try {
       await this.#strikes.run();
       const struck = performance.now();
