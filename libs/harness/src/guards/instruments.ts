@@ -82,7 +82,7 @@ export const slowRelay: Patch = before(
 /** A bug. */
 export const authorizeFails: Patch = before(
   files.walletStep,
-  'const { amount, payment } = command.body;',
+  'const { amount, customerId: payer } = command.body;',
   `if (command.body.customerId === '${unlucky}') throw new Error('a bug');`,
 );
 
