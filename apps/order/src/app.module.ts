@@ -7,8 +7,10 @@ import {
 } from '@faultline/contracts';
 import { DueWorker } from '@faultline/due-work';
 import { httpClient } from '@faultline/http-client';
+import { requestDeadline } from '@faultline/http-server';
 import { journalOf } from '@faultline/journal';
-import { consumeInSteps, messageDecoder } from '@faultline/outbox';
+import { consumeInSteps, messageDecoder, outboxDepth } from '@faultline/outbox';
+import { attemptTimeout, breaker, bulkhead, deadline } from '@faultline/resilience';
 import { SagaDefinitions } from '@faultline/saga';
 import type { Parts, Service } from '@faultline/service';
 import { currentTraceparent, withSpans } from '@faultline/telemetry';
@@ -22,6 +24,7 @@ import { AuditController } from './operations/audit.controller.js';
 import { orderMetrics } from './operations/metrics.js';
 import { OrderAudits } from './operations/order-audit.js';
 import { Acceptance, forgetExpiredKeys } from './orders/acceptance.js';
+import { Intake } from './orders/intake.js';
 import type { Order } from './orders/order.js';
 import { findOrders } from './orders/order.store.js';
 import { OrdersController } from './orders/orders.controller.js';
@@ -46,13 +49,14 @@ export const orderService: Service<OrderConfig> = {
   migrations: new URL('../prisma/migrations/', import.meta.url),
 
   module(parts) {
-    const { acceptance, catalogue, protocols, queries, watch, steps, prisma } = assembly(parts);
+    const { acceptance, catalogue, intake, protocols, queries, watch, steps, prisma } = assembly(parts);
     const place = new PlacingOrders(
       acceptance,
       catalogue,
       protocols,
       uuidv7,
       () => currentTraceparent() ?? '',
+      () => intake.refusal(),
     );
     return {
       module: OrderModule,
@@ -89,7 +93,7 @@ export const orderService: Service<OrderConfig> = {
 
   workers(parts) {
     const { database, log, instance } = parts;
-    const { steps, prisma } = assembly(parts);
+    const { steps, prisma, intake } = assembly(parts);
     const due = dueStep(steps);
     return [
       new DueWorker({
@@ -102,6 +106,7 @@ export const orderService: Service<OrderConfig> = {
           committed();
         },
       }),
+      intake,
       {
         start: () => undefined,
         stop: () => prisma.$disconnect(),
@@ -127,9 +132,13 @@ function assemble(parts: Parts<OrderConfig>) {
   const watch = new OrderWatch((orderIds) => findOrders(database, orderIds));
   const protocols = orderProtocols(uuidv7);
   const metrics = orderMetrics(database);
-  const inventory = httpClient({ baseUrl: settings.INVENTORY_URL, name: 'inventory', timeoutMs: 2000 });
+  const neighbours = {
+    inventory: neighbour(parts, 'inventory', settings.INVENTORY_URL),
+    payment: neighbour(parts, 'payment', settings.PAYMENT_URL),
+  };
   const catalogue = new Catalogue(
-    priceListFrom((path) => inventory.get(path, StockList)),
+    // Many requests share one reading: the deadline of none of them ends it.
+    priceListFrom((path) => neighbours.inventory(path, StockList)),
     {
       freshFor: settings.CATALOGUE_FRESH_SECONDS * 1000,
       usableFor: settings.CATALOGUE_USABLE_SECONDS * 1000,
@@ -148,7 +157,40 @@ function assemble(parts: Parts<OrderConfig>) {
       metrics(orders, answered);
     },
   };
-  return { prisma, queries, watch, protocols, catalogue, acceptance, steps };
+  const intake = new Intake({
+    outbox: () => outboxDepth(database),
+    mostRows: settings.INTAKE_MOST_ROWS,
+    oldestAge: settings.INTAKE_OLDEST_AGE_SECONDS,
+  });
+  return { prisma, queries, watch, protocols, catalogue, acceptance, steps, neighbours, intake };
+}
+
+/** Asks another service. A definite no is an answer; nothing is repeated here: whoever asks has something else to show. */
+type Ask = <Schema extends z.ZodType>(
+  path: string,
+  schema: Schema,
+  until?: { readonly deadline: number },
+) => Promise<z.output<Schema>>;
+
+function neighbour({ config: settings, resilience }: Parts<OrderConfig>, name: string, baseUrl: string): Ask {
+  const client = httpClient({
+    baseUrl,
+    name,
+    timeoutMs: 2000,
+    serviceToken: settings.FAULTLINE_SERVICE_TOKEN,
+  });
+  const pipeline = resilience.pipeline(
+    name,
+    deadline({ within: 2000 }),
+    bulkhead({ limit: 8, queue: 64 }),
+    breaker({ minimum: 5, failureRate: 0.5, slowAfter: 800, slowRate: 0.8 }),
+    attemptTimeout({ within: 1000 }),
+  );
+  return (path, schema, until = { deadline: Infinity }) =>
+    pipeline.execute(
+      ({ signal, remainingMs }) => client.send({ method: 'GET', path, signal, remainingMs }, schema),
+      until,
+    );
 }
 
 const assemblies = new WeakMap<Parts<OrderConfig>, ReturnType<typeof assemble>>();
@@ -162,27 +204,18 @@ function assembly(parts: Parts<OrderConfig>): ReturnType<typeof assemble> {
 const JournalAnswer = z.object({ entries: TimelineSchema.shape.entries });
 
 /** Whom the timeline asks: the own journal, and the participants' over HTTP. */
-function journals({
-  config: settings,
-  database,
-}: Parts<OrderConfig>): ConstructorParameters<typeof OrderTimeline>[0] {
-  const remote = (name: string, baseUrl: string) => {
-    const client = httpClient({
-      baseUrl,
-      name,
-      timeoutMs: 1000,
-      serviceToken: settings.FAULTLINE_SERVICE_TOKEN,
-    });
-    return async (orderId: string): Promise<JournalEntry[]> =>
-      (await client.get(`/internal/journal/${orderId}`, JournalAnswer)).entries;
-  };
+function journals(parts: Parts<OrderConfig>): ConstructorParameters<typeof OrderTimeline>[0] {
+  const { database } = parts;
+  const { neighbours } = assembly(parts);
+  const remote = (ask: Ask) => async (orderId: string) =>
+    (await ask(`/internal/journal/${orderId}`, JournalAnswer, { deadline: requestDeadline() })).entries;
   return new Map([
     [
       'order',
       async (orderId: string): Promise<JournalEntry[]> =>
         (await journalOf(database, orderId)).map((row) => JournalEntry.parse({ service: 'order', ...row })),
     ],
-    ['inventory', remote('inventory', settings.INVENTORY_URL)],
-    ['payment', remote('payment', settings.PAYMENT_URL)],
+    ['inventory', remote(neighbours.inventory)],
+    ['payment', remote(neighbours.payment)],
   ]);
 }

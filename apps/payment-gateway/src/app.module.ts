@@ -69,6 +69,7 @@ function listen(config: GatewayConfig, book: Book, gateway: Gateway, log: Log): 
       port: config.PORT,
       host: config.HOST,
       serviceToken: config.FAULTLINE_SERVICE_TOKEN,
+      door: { limit: config.MAX_REQUESTS, longestDelay: config.MAX_EVENT_LOOP_DELAY_MS },
       title: 'Card gateway',
       description:
         'The third party that we do not control: authorizations of cards, captured, voided or refunded.',

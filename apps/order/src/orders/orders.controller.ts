@@ -1,5 +1,13 @@
 import { OrderView, PlaceOrder, Timeline } from '@faultline/contracts';
-import { AcceptsJson, Answers, IdempotencyKey, Problem, Zod, whenDraining } from '@faultline/http-server';
+import {
+  AcceptsJson,
+  Answers,
+  IdempotencyKey,
+  onlyWaits,
+  Problem,
+  Zod,
+  whenDraining,
+} from '@faultline/http-server';
 import {
   Body,
   Controller,
@@ -61,6 +69,8 @@ export class OrdersController {
   ): Promise<OrderView> {
     const { order, replayed } = await this.placing.place(key, body);
     const seconds = waitOf(prefer);
+    // Accepted: from here on it only waits, and holds nobody back.
+    onlyWaits(response);
     const shown = seconds === null ? order : await this.#decided(order, seconds, response);
     response.status((replayed || seconds !== null) && isDecided(shown) ? 200 : 202);
     response.setHeader('location', `/orders/${order.orderId}`);
@@ -99,6 +109,7 @@ export class OrdersController {
     @Res() response: Response,
   ): Promise<void> {
     const order = await this.#find(orderId);
+    onlyWaits(response);
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     let last = '';
     let progress = 0;

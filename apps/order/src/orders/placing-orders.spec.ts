@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { Problem } from '@faultline/http-server';
 import { Catalogue } from '../catalogue/catalogue.js';
 import { orderProtocols } from '../protocols/index.js';
 import type { Acceptance } from './acceptance.js';
@@ -12,7 +13,7 @@ const body = {
   protocol: 'saga',
 } as const;
 
-function shop(price: number | null, known: 'free' | 'bound' = 'free') {
+function shop(price: number | null, known: 'free' | 'bound' = 'free', closed: Problem | null = null) {
   const asked: string[] = [];
   const acceptance = {
     find: async () => (known === 'bound' ? { replayed: anOrder() } : null),
@@ -30,7 +31,14 @@ function shop(price: number | null, known: 'free' | 'bound' = 'free') {
     { freshFor: 1000, usableFor: 1000, clock: () => 0 },
   );
   const newId = () => 'id';
-  const placing = new PlacingOrders(acceptance, catalogue, orderProtocols(newId), newId, () => '');
+  const placing = new PlacingOrders(
+    acceptance,
+    catalogue,
+    orderProtocols(newId),
+    newId,
+    () => '',
+    () => closed,
+  );
   return { placing, asked };
 }
 
@@ -58,6 +66,17 @@ describe('placing an order', () => {
       status,
     });
     expect(asked).not.toContain('accept');
+  });
+
+  it('is refused while no new orders are accepted, and a known key is answered all the same', async () => {
+    const closed = new Problem({ status: 503 });
+    const { placing, asked } = shop(450, 'free', closed);
+    await expect(placing.place('key', { ...body, lines: [...body.lines] })).rejects.toBe(closed);
+    expect(asked).toEqual([]);
+    const bound = shop(450, 'bound', closed);
+    expect(await bound.placing.place('key', { ...body, lines: [...body.lines] })).toMatchObject({
+      replayed: true,
+    });
   });
 
   it('is refused for now, with the key free, when there are no prices', async () => {

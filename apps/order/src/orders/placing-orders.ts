@@ -19,6 +19,8 @@ export class PlacingOrders {
     private readonly newId: NewId,
     /** The trace of the request that is being handled. */
     private readonly traceparent: () => string,
+    /** Why no new order is accepted at the moment; null while they are. */
+    private readonly closed: () => Problem | null = () => null,
   ) {}
 
   /** Throws Problem for every refusal in the contract's answer table. */
@@ -26,10 +28,13 @@ export class PlacingOrders {
     const bodyHash = hashOf(body);
     const orderId = this.newId();
     const skus = body.lines.map((line) => line.sku);
-    let prices = this.#refusal(body) === null ? this.catalogue.atHand(skus) : null;
+    const closed = this.closed();
+    let prices = this.#refusal(body) === null && !closed ? this.catalogue.atHand(skus) : null;
     if (!prices) {
+      // A known key is no new order: it is answered whatever else is refused.
       const known = await this.acceptance.find(key, bodyHash);
       if (known) return answer(known);
+      if (closed) throw closed;
       prices = await this.#price(body, skus);
     }
     if (!isCountable(body.lines, prices.bySku)) {

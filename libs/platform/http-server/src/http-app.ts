@@ -5,7 +5,9 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
+import { door, type DoorSettings } from './door.js';
 import { Draining } from './draining.js';
+import { eventLoopDelay } from './event-loop.js';
 import { jsonBody } from './json-body.js';
 import { nestLog } from './nest-log.js';
 import { serveOpenApi } from './open-api.js';
@@ -24,6 +26,8 @@ export interface HttpAppOptions {
   readonly title: string;
   readonly description: string;
   readonly log: Log;
+  /** How much is let in at a time: see door.ts. */
+  readonly door?: DoorSettings;
 }
 
 export interface HttpApp {
@@ -32,6 +36,9 @@ export interface HttpApp {
   /** Takes no new connection and answers what was received; after `atMost` ms (5000) cuts what is left. Then destroys the module. */
   close(atMost?: number): Promise<void>;
 }
+
+// Sixteen times what two cores work on at once; half a second late is late for everybody.
+const usualDoor: DoorSettings = { limit: 300, longestDelay: 500 };
 
 /**
  * Starts the HTTP side of a service: Nest on Express. Throws when the port is taken, and when it would listen beyond
@@ -57,6 +64,8 @@ export async function createHttpApp(module: DynamicModule | Type, options: HttpA
     draining.enter(response);
     next();
   });
+  const loop = eventLoopDelay();
+  app.use(door(options.door ?? usualDoor, loop.delay));
   for (const handler of jsonBody) app.use(handler);
   app.useGlobalFilters(new ProblemFilter(options.log));
   serveOpenApi(app, options);
@@ -70,6 +79,7 @@ export async function createHttpApp(module: DynamicModule | Type, options: HttpA
   try {
     await app.listen(options.port, options.host);
   } catch (error) {
+    loop.stop();
     await app.close();
     throw error;
   }
@@ -80,6 +90,7 @@ export async function createHttpApp(module: DynamicModule | Type, options: HttpA
     url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
     async close(atMost) {
       await draining.drain(server, { ...(atMost !== undefined && { atMost }) });
+      loop.stop();
       await app.close();
     },
   };

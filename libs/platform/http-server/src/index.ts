@@ -1,3 +1,4 @@
+export { type DoorSettings, onlyWaits, requestDeadline } from './door.js';
 export { whenDraining } from './draining.js';
 export { createHttpApp, type HttpApp, type HttpAppOptions } from './http-app.js';
 export { IdempotencyKey } from './idempotency-key.js';

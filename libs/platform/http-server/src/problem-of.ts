@@ -16,6 +16,9 @@ const neighbourAway = new Problem({
   headers: { 'retry-after': '1' },
 });
 
+// By name: who calls another service is not to be loaded by who only answers.
+const neighbourErrors = new Set(['DependencyUnavailable', 'PipelineRefused', 'AttemptTimedOut']);
+
 // Refused as a whole and worth trying again: out of resources (53), conflicts (40), read-only (25006), a lock or a
 // statement that took too long (55P03, 57), tables that the first migration is about to make (42P01).
 const passing = /^(53|40|57|25006|55P03|42P01)/;
@@ -33,7 +36,7 @@ export function problemOf(error: unknown): Problem | null {
       headers: { 'retry-after': '1' },
     });
   }
-  if (error instanceof Error && error.name === 'DependencyUnavailable') return neighbourAway;
+  if (error instanceof Error && neighbourErrors.has(error.name)) return neighbourAway;
   if (error instanceof DatabaseUnavailable || isPrismaWithoutDatabase(error)) return away;
   const state = sqlState(error);
   if (state !== undefined && (brokeTheConnection(error) || passing.test(state))) return away;

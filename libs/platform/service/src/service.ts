@@ -158,6 +158,7 @@ export async function startService<Config extends ServiceSettings>(
       port: config.PORT,
       host: config.HOST,
       serviceToken: config.FAULTLINE_SERVICE_TOKEN,
+      door: { limit: config.MAX_REQUESTS, longestDelay: config.MAX_EVENT_LOOP_DELAY_MS },
       title: service.title,
       description: service.description,
       log,

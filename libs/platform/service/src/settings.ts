@@ -18,6 +18,10 @@ export const processSettings = z.object({
   /** Names this replica towards Kafka and the relay's leases: two living processes must never share it. */
   INSTANCE: z.string().regex(/^[a-z0-9-]{1,60}$/, 'must be like inventory-1'),
   FAULTLINE_SERVICE_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+  /** Requests that are worked on at a time; the next one is refused with 503. */
+  MAX_REQUESTS: z.coerce.number('must be a number').int().min(1).default(300),
+  /** Milliseconds by which the event loop may lag before requests are refused. */
+  MAX_EVENT_LOOP_DELAY_MS: z.coerce.number('must be a number').int().min(1).default(500),
 });
 export type ProcessSettings = z.infer<typeof processSettings>;
 
