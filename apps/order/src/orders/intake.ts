@@ -23,7 +23,9 @@ export class Intake {
   constructor(private readonly o: IntakeOptions) {}
 
   start(): void {
-    this.#timer ??= setInterval(() => (this.#looking = this.look()), this.o.every ?? 1000).unref();
+    this.#timer ??= setInterval(() => {
+      this.#looking = this.look();
+    }, this.o.every ?? 1000).unref();
   }
 
   async stop(): Promise<void> {
