@@ -103,7 +103,7 @@ function booksInvariants(books: Books, client: Client, outages: readonly Outage[
 function tablesInvariants(books: Books, tables: Tables): Check[] {
   return [
     ledger(books.money, tables.ledger, tables.authorizations),
-    cardByCard(books.gateway, tables.cards),
+    cardByCard(books, tables.cards),
     reservations(books.stock, tables.reservations),
     perOrder(books, tables),
     ...SERVICES.map((service) => once(service, tables.journal[service])),

@@ -107,7 +107,7 @@ it('all of them hold when nothing is wrong', () => {
   const checks = [
     money(books.money, told),
     cards(books),
-    cardByCard(books.gateway, tables.cards),
+    cardByCard(books, tables.cards),
     ledger(books.money, tables.ledger, tables.authorizations),
     stock(books.stock, told),
     reservations(books.stock, tables.reservations),
@@ -157,7 +157,10 @@ describe('M, of cards,', () => {
     createdAt: '2030-01-01T00:00:00.000Z',
   });
   const ours = (status: string) => [{ orderId: 'o', status, customerId: 'customer-1', amount: 990 }];
-  const gateway = (...entries: CardAuthorization[]): Books['gateway'] => ({ ...books.gateway, entries });
+  const gateway = (...entries: CardAuthorization[]): Books => ({
+    ...books,
+    gateway: { ...books.gateway, entries },
+  });
 
   it.each(['held', 'captured', 'refunded'] as const)(
     'is broken by a sum of %s that is not the gateway’s',
@@ -187,6 +190,13 @@ describe('M, of cards,', () => {
     ['REFUNDED', 'REFUNDED'],
   ] as const)('holds of a card that is %s with us and %s there', (status, there) => {
     expect(cardByCard(gateway(entry(there)), ours(status)).rows).toEqual([]);
+  });
+
+  it('has looked at nothing only where nobody pays by card', () => {
+    const byCard = { ...order, payment: { method: 'card' as const, cardToken: 'card-ok' } };
+    expect(cards(books).looked).toEqual({});
+    expect(cards({ ...books, listed: [byCard] }).looked).toEqual({ 'card authorizations': 0 });
+    expect(cardByCard({ ...books, listed: [byCard] }, []).looked).toEqual({ cards: 0 });
   });
 
   it('is broken by another amount, by what the gateway does not know, and by what only it knows', () => {
