@@ -12,6 +12,9 @@ import { GATEWAY, SERVICES } from './services.mjs';
 const COMMANDS = {
   'crash-test': { project: 'harness', module: 'libs/harness/dist/commands/crash-test.js' },
   guards: { project: 'harness', module: 'libs/harness/dist/commands/guards.js' },
+  load: { project: 'harness', module: 'libs/harness/dist/commands/load.js' },
+  audit: { project: 'harness', module: 'libs/harness/dist/commands/audit.js' },
+  demo: { project: 'harness', module: 'libs/harness/dist/commands/demo.js' },
   trace: { project: 'harness', module: 'libs/harness/dist/commands/trace.js' },
   bench: { project: 'bench', module: 'bench/dist/bench.js' },
 };

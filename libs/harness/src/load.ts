@@ -3,7 +3,7 @@ import { pick, randomFrom } from './random.js';
 
 const skus = ['tea-green', 'tea-black', 'coffee-beans', 'mug', 'teapot'];
 // Half of them well, the others in each of the gateway's moods.
-const cardTokens = [
+const everyMood = [
   ...Array.from({ length: 4 }, () => 'card-ok'),
   'card-flaky',
   'card-slow',
@@ -34,6 +34,9 @@ export interface LoadOptions {
   readonly seed: number;
   /** How many of a hundred orders are paid by card; 0. */
   readonly cards?: number;
+  /** The cards that are paid by; one of each of the gateway's moods, and well ones, unless told. */
+  readonly cardTokens?: readonly string[];
+  readonly protocol?: string;
   /** How long one key is repeated, in milliseconds. */
   readonly patience?: number;
 }
@@ -59,7 +62,10 @@ export function* poissonArrivals(rate: number, seed: number): Generator<number> 
  * it makes others wait is counted from the planned moment). Four in a hundred are of a customer without money, so that
  * compensation runs all the time; now and then it delivers and deposits.
  */
-export function startLoad(client: Client, { rate, seed, cards = 0, patience = 90_000 }: LoadOptions): Load {
+export function startLoad(
+  client: Client,
+  { rate, seed, cards = 0, cardTokens = everyMood, protocol, patience = 90_000 }: LoadOptions,
+): Load {
   const random = randomFrom(seed);
   // Its own numbers: who comes must not decide when the next one does.
   const moments = poissonArrivals(rate, seed + 1);
@@ -88,6 +94,7 @@ export function startLoad(client: Client, { rate, seed, cards = 0, patience = 90
       ...(cards > 0 && random() * 100 < cards
         ? { payment: { method: 'card', cardToken: pick(random, cardTokens) } }
         : {}),
+      ...(protocol === undefined ? {} : { protocol }),
     };
     const placed = client.place(body, { within: patience }).then((placement) => {
       arrival.placement = placement;

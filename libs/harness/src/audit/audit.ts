@@ -1,10 +1,11 @@
-import type { Client } from '../client.js';
+import { OrderAudit } from '@faultline/contracts';
+import { Client } from '../client.js';
 import type { Observation } from '../observation.js';
 import { SERVICES, type System } from '../system.js';
 import { agreement, perOrder } from './agreement.js';
 import { cardByCard, cards } from './cards.js';
 import { answers } from './answers.js';
-import { type Books, deadLetters, readBooks } from './books.js';
+import { type Books, deadLetters, read, readBooks } from './books.js';
 import { unwanted } from './consumption.js';
 import { charges, once } from './effects.js';
 import { ledger, money } from './money.js';
@@ -13,6 +14,7 @@ import { reservations, stock } from './stock.js';
 import { readTables, type Tables } from './tables.js';
 import { type Outage, termination } from './termination.js';
 import { timelines } from './timelines.js';
+import { toldBy } from './told.js';
 import { type Check, findingsOf, type Verdict, verdictsOf } from './verdict.js';
 import { watchedInvariants } from './watched.js';
 
@@ -46,6 +48,46 @@ export async function audit(
     { invariant: 'D', looked: {}, rows: unwanted(await deadLetters(system)) },
     await timelines(system, books.listed, atMost),
   ]);
+}
+
+/**
+ * The same of a system that somebody else has started and uses: nobody is there who was told of its orders, so the
+ * services are compared with each other alone. Waits at most `within` milliseconds until nothing is under way, and says
+ * now and then what it waits for.
+ */
+export async function auditOf(
+  { urls }: Pick<System, 'urls'>,
+  within: number,
+  say: (what: string) => void,
+): Promise<Verdict[]> {
+  const until = performance.now() + within;
+  let open = await underWay(urls.order);
+  for (let said = -Infinity; open !== null && performance.now() < until; open = await underWay(urls.order)) {
+    if (performance.now() - said > 2000) {
+      said = performance.now();
+      say(open);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  const books = await readBooks({ urls }, new Client(urls));
+  const told = toldBy(books);
+  return verdictsOf([
+    { invariant: 'T', looked: {}, rows: open === null ? [] : [`still under way: ${open}`] },
+    money(books.money, told),
+    stock(books.stock, told),
+    cards(books),
+    termination(books.orders, books.listed),
+    agreement(books, told),
+    { invariant: 'D', looked: {}, rows: unwanted(await deadLetters({ urls })) },
+  ]);
+}
+
+/** What has not ended yet, in words; null when everything has. */
+async function underWay(orderUrl: string): Promise<string | null> {
+  const { orders } = await read(`${orderUrl}/audit`, OrderAudit);
+  const open = orders.filter(({ status, settlement }) => status === 'PENDING' || settlement === 'SETTLING');
+  if (open.length === 0) return null;
+  return open.map(({ count, status, settlement }) => `${count} orders ${status}/${settlement}`).join(', ');
 }
 
 export interface JudgeOptions {

@@ -1,5 +1,6 @@
 import type { OrderView } from '@faultline/contracts';
 import type { Client } from '../client.js';
+import type { Books } from './books.js';
 
 /** What the client was told: the other side of every comparison. */
 export type Told = Pick<Client, 'accepted' | 'placements' | 'deposited' | 'delivered' | 'contradictions'>;
@@ -36,4 +37,34 @@ export function approvedSums(
     for (const [key, amount] of of(order)) sums.set(key, (sums.get(key) ?? 0) + amount);
   }
   return sums;
+}
+
+/** Of a system whose clients are not known: what they were told is taken to be what the services say that they were. */
+export function toldBy({ listed, money, stock }: Pick<Books, 'listed' | 'money' | 'stock'>): Told {
+  const nobody: Told = {
+    accepted: [],
+    placements: new Map(),
+    deposited: new Map(),
+    delivered: new Map(),
+    contradictions: [],
+  };
+  const accepted = listed.map((order) => ({
+    key: order.orderId,
+    body: { customerId: order.customerId, lines: order.lines },
+    answers: [],
+    outcome: { accepted: order.orderId },
+    order,
+  }));
+  return {
+    ...nobody,
+    accepted,
+    placements: new Map(accepted.map((placement) => [placement.key, placement])),
+    deposited: new Map(
+      money.wallets.map(({ customerId, deposited }) => [
+        customerId,
+        deposited - depositedFor(nobody, customerId),
+      ]),
+    ),
+    delivered: new Map(stock.skus.map(({ sku, delivered }) => [sku, delivered - deliveredFor(nobody, sku)])),
+  };
 }

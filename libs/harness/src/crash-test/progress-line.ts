@@ -1,43 +1,22 @@
 import type { Progress } from './crash-test.js';
 import { seconds1 } from './report.js';
 import { lengthOf } from '../kills/recovery.js';
+import { LiveLine } from '../commands/live-line.js';
 
-const sayEvery = 10_000;
-
-/** One line that is rewritten in a terminal; elsewhere a line every ten seconds. */
+/** The line of a crash test; in a pipe one every ten seconds. */
 export class ProgressLine {
   readonly #begun = performance.now();
-  readonly #live: boolean;
-  #drawn = false;
-  #said = -Infinity;
+  readonly #line = new LiveLine(10_000);
 
-  constructor(
-    private readonly kills: number,
-    private readonly stream: NodeJS.WriteStream = process.stdout,
-  ) {
-    this.#live = stream.isTTY && process.env['TERM'] !== 'dumb';
-  }
+  constructor(private readonly kills: number) {}
 
   show(state: Progress): void {
-    const now = performance.now();
-    if (!this.#live && now - this.#said < sayEvery) return;
-    this.#said = now;
-    const line = lineOf(state, this.kills, now - this.#begun);
-    if (!this.#live) return void this.stream.write(`${line}\n`);
-    this.#erase();
-    this.stream.write(line.slice(0, (this.stream.columns ?? 80) - 1));
-    this.#drawn = true;
+    this.#line.show(lineOf(state, this.kills, performance.now() - this.#begun));
   }
 
   /** Writes a line that stays. */
   write(line: string): void {
-    this.#erase();
-    this.stream.write(`${line}\n`);
-  }
-
-  #erase(): void {
-    if (this.#drawn) this.stream.write('\r\u001B[2K');
-    this.#drawn = false;
+    this.#line.write(line);
   }
 }
 
