@@ -6,7 +6,6 @@ import {
   JournalEntry,
 } from '@faultline/contracts';
 import { DueWorker } from '@faultline/due-work';
-import { httpClient } from '@faultline/http-client';
 import { requestDeadline } from '@faultline/http-server';
 import { journalOf } from '@faultline/journal';
 import { consumeInSteps, messageDecoder, outboxDepth } from '@faultline/outbox';
@@ -172,7 +171,11 @@ type Ask = <Schema extends z.ZodType>(
   until?: { readonly deadline: number },
 ) => Promise<z.output<Schema>>;
 
-function neighbour({ config: settings, resilience }: Parts<OrderConfig>, name: string, baseUrl: string): Ask {
+function neighbour(
+  { config: settings, resilience, httpClient }: Parts<OrderConfig>,
+  name: string,
+  baseUrl: string,
+): Ask {
   const client = httpClient({
     baseUrl,
     name,

@@ -1,5 +1,4 @@
 import { partitionsOf } from '@faultline/contracts';
-import { httpClient } from '@faultline/http-client';
 import { attemptTimeout, breaker, bulkhead, deadline, retriedByTheCaller } from '@faultline/resilience';
 import type { Parts, Service } from '@faultline/service';
 import { CardCalls } from './cards/card.calls.js';
@@ -45,7 +44,7 @@ function callsOf(parts: Parts<Config>): CardCalls {
   const known = shared.get(parts);
   if (known) return known;
   const { config, database, instance, log, resilience, hint } = parts;
-  const client = httpClient({
+  const client = parts.httpClient({
     baseUrl: config.PAYMENT_GATEWAY_URL,
     name: 'payment-gateway',
     timeoutMs: attemptWithin,

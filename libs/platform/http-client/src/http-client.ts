@@ -8,6 +8,8 @@ export interface HttpClientOptions {
   /** Milliseconds for the whole exchange; then the socket is closed. */
   readonly timeoutMs: number;
   readonly serviceToken?: string | undefined;
+  /** What carries a request out and its answer back: the process's own `fetch` unless told. */
+  readonly fetch?: typeof globalThis.fetch;
 }
 
 export interface HttpCall {
@@ -102,7 +104,7 @@ async function exchange(
   const traceparent = currentTraceparent();
   const timeout = AbortSignal.timeout(options.timeoutMs);
   try {
-    const response = await fetch(url, {
+    const response = await (options.fetch ?? fetch)(url, {
       method,
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

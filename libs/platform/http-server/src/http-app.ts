@@ -4,7 +4,7 @@ import type { Log } from '@faultline/telemetry';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { NextFunction, Request, Response } from 'express';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { door, type DoorSettings } from './door.js';
 import { Draining } from './draining.js';
 import { eventLoopDelay } from './event-loop.js';
@@ -28,6 +28,8 @@ export interface HttpAppOptions {
   readonly log: Log;
   /** How much is let in at a time: see door.ts. */
   readonly door?: DoorSettings;
+  /** What every request meets first, once it has its span. */
+  readonly before?: readonly RequestHandler[];
 }
 
 export interface HttpApp {
@@ -64,6 +66,7 @@ export async function createHttpApp(module: DynamicModule | Type, options: HttpA
     draining.enter(response);
     next();
   });
+  for (const handler of options.before ?? []) app.use(handler);
   const loop = eventLoopDelay();
   app.use(door(options.door ?? usualDoor, loop.delay));
   for (const handler of jsonBody) app.use(handler);

@@ -1,5 +1,6 @@
 export { type DoorSettings, onlyWaits, requestDeadline } from './door.js';
 export { whenDraining } from './draining.js';
+export type { NextFunction, Request, RequestHandler, Response } from 'express';
 export { createHttpApp, type HttpApp, type HttpAppOptions } from './http-app.js';
 export { IdempotencyKey } from './idempotency-key.js';
 export { AcceptsJson, Answers } from './open-api.js';

@@ -33,6 +33,8 @@ export interface BrokerSideOptions {
   readonly consumptions: readonly Consumption[];
   readonly log: Log;
   readonly onBatch?: (groupId: string, size: number) => void;
+  /** What the relay sends through, instead of the producer itself. */
+  readonly through?: (producer: Producer) => Producer;
   /** Milliseconds between two comparisons of the topics. */
   readonly compareEvery?: number;
 }
@@ -139,7 +141,7 @@ export class BrokerSide {
 
   async #begin(kafka: ReturnType<typeof openKafka>): Promise<void> {
     const { database, instance, log, onBatch } = this.#o;
-    const producer = openProducer(kafka);
+    const producer = (this.#o.through ?? ((bare) => bare))(openProducer(kafka));
     try {
       await producer.connect();
     } catch (error) {

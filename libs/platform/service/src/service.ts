@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { deadLetterTopic, partitionsOf, topics } from '@faultline/contracts';
 import { type Database, type HeldName, holdName, migrate, openDatabase } from '@faultline/database';
 import { type Check, HealthModule } from '@faultline/health';
+import type { httpClient } from '@faultline/http-client';
 import { createHttpApp } from '@faultline/http-server';
 import { OperationsModule, watchResilience } from '@faultline/operations';
 import { Resilience } from '@faultline/resilience';
@@ -13,6 +14,7 @@ import { serviceMetrics } from './metrics.js';
 import type { ServiceSettings } from './settings.js';
 import { StopBudget } from './stop-budget.js';
 import { messageOf, untilDatabaseTakes, type Waiting } from './until-database-takes.js';
+import { nothingAround, type Wrapping } from './wrapping.js';
 
 /** What a service's own pieces are given. */
 export interface Parts<Config extends ServiceSettings = ServiceSettings> {
@@ -22,6 +24,8 @@ export interface Parts<Config extends ServiceSettings = ServiceSettings> {
   readonly log: Log;
   /** Makes the pipelines to what this service calls, and shows them to operators. */
   readonly resilience: Resilience;
+  /** Makes a client to another service; every call of this service leaves through one. */
+  readonly httpClient: typeof httpClient;
   /** Call after a commit that wrote to the outbox: the relay then need not find out by polling. */
   hint(): void;
   /** Per group: whether it is joined, and how far behind. Empty without a broker. */
@@ -52,6 +56,8 @@ export interface Service<Config extends ServiceSettings = ServiceSettings> {
   readonly ready?: (parts: Parts<Config>) => readonly Check[];
   /** Forgets what the service's own tables need no longer, once an hour; answers how many rows. */
   readonly sweep?: (parts: Parts<Config>) => Promise<number>;
+  /** What stands around the ports, when something does. */
+  readonly wrapping?: (env: NodeJS.ProcessEnv, log: Log) => Wrapping | undefined;
 }
 
 export interface Running<Config extends ServiceSettings = ServiceSettings> {
@@ -89,7 +95,10 @@ export async function startService<Config extends ServiceSettings>(
   const instance = config.INSTANCE;
   const telemetry = startTelemetry({ service: service.name, instance });
   const log = logger(service.name, instance);
-  const database = openDatabase({ url: config.DATABASE_URL, applicationName: instance, connections: 10 });
+  const around = service.wrapping?.(env, log) ?? nothingAround;
+  const database = around.database(
+    openDatabase({ url: config.DATABASE_URL, applicationName: instance, connections: 10 }),
+  );
   const stopping = new AbortController();
   const resilience = new Resilience({ traceId: () => traceIdOf(currentTraceparent()) ?? undefined });
   watchResilience(resilience, log);
@@ -107,6 +116,7 @@ export async function startService<Config extends ServiceSettings>(
     database,
     log,
     resilience,
+    httpClient: around.httpClient,
     hint: () => broker?.hint(),
     consumers: () => broker?.consumers() ?? new Map(),
   };
@@ -149,6 +159,7 @@ export async function startService<Config extends ServiceSettings>(
           ready: [reachable, agreed, ...(service.ready?.(parts) ?? [])],
         }),
         OperationsModule.register({ database, service: service.name, partitionsOf, resilience }),
+        ...around.modules,
         service.module(parts),
       ],
     },
@@ -162,6 +173,7 @@ export async function startService<Config extends ServiceSettings>(
       title: service.title,
       description: service.description,
       log,
+      before: around.before,
     },
   );
 
@@ -182,7 +194,8 @@ export async function startService<Config extends ServiceSettings>(
       instance,
       database,
       topics: topicSpecs,
-      consumptions: service.consumers?.(parts) ?? [],
+      consumptions: (service.consumers?.(parts) ?? []).map((each) => around.consumption(each)),
+      through: (producer) => around.producer(producer),
       log,
       onBatch,
     });
