@@ -1,3 +1,4 @@
+import { withChaos } from '@faultline/chaos';
 import type { Service } from '@faultline/service';
 import { type Config, readConfig } from './config.js';
 import { createDemoData } from './demo-data.js';
@@ -8,7 +9,7 @@ import { StockQueries } from './stock/stock.queries.js';
 
 class InventoryModule {}
 
-export const inventory: Service<Config> = {
+export const inventory: Service<Config> = withChaos({
   name: 'inventory',
   title: 'Faultline inventory',
   description: 'Stock and reservations. A participant of every protocol; knows orders only by their id.',
@@ -26,4 +27,4 @@ export const inventory: Service<Config> = {
     if (config.FAULTLINE_DEMO_DATA === 'on') await createDemoData(new StockCommands(database));
   },
   consumers: (parts) => [sagaCommands(parts)],
-};
+});

@@ -1,3 +1,4 @@
+import { withChaos } from '@faultline/chaos';
 import {
   Timeline as TimelineSchema,
   StockList,
@@ -40,7 +41,7 @@ import { SagasController } from './protocols/saga/sagas.controller.js';
 
 class OrderModule {}
 
-export const orderService: Service<OrderConfig> = {
+export const orderService: Service<OrderConfig> = withChaos({
   name: 'order',
   title: 'Faultline order',
   description: 'Orders, their life, and the protocols that carry them across the services.',
@@ -112,7 +113,7 @@ export const orderService: Service<OrderConfig> = {
       },
     ];
   },
-};
+});
 
 /** What module, consumers and workers of one running service share. */
 function assemble(parts: Parts<OrderConfig>) {

@@ -1,3 +1,4 @@
+import { chaosAround, type ChaosAround } from '@faultline/chaos/process';
 import { HealthModule } from '@faultline/health';
 import { createHttpApp, type HttpApp } from '@faultline/http-server';
 import { pause, type RunningProcess, StopBudget } from '@faultline/service/process';
@@ -26,7 +27,7 @@ export async function startGateway(env: NodeJS.ProcessEnv = process.env): Promis
   });
   let http: HttpApp;
   try {
-    http = await listen(config, book, gateway, log);
+    http = await listen(config, book, gateway, log, chaosAround(name, env, log));
   } catch (error) {
     book.close();
     await telemetry.shutdown();
@@ -46,7 +47,13 @@ export async function startGateway(env: NodeJS.ProcessEnv = process.env): Promis
   };
 }
 
-function listen(config: GatewayConfig, book: Book, gateway: Gateway, log: Log): Promise<HttpApp> {
+function listen(
+  config: GatewayConfig,
+  book: Book,
+  gateway: Gateway,
+  log: Log,
+  around: ChaosAround,
+): Promise<HttpApp> {
   return createHttpApp(
     {
       module: GatewayModule,
@@ -56,6 +63,7 @@ function listen(config: GatewayConfig, book: Book, gateway: Gateway, log: Log): 
           live: [{ name: 'process', check: async () => true }],
           ready: [{ name: 'books', check: async () => (book.entries(0, 1), true as const) }],
         }),
+        ...around.modules,
       ],
       controllers: [AuthorizationsController],
       providers: [
@@ -74,6 +82,7 @@ function listen(config: GatewayConfig, book: Book, gateway: Gateway, log: Log): 
       description:
         'The third party that we do not control: authorizations of cards, captured, voided or refunded.',
       log,
+      before: around.before,
     },
   );
 }

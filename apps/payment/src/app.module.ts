@@ -1,3 +1,4 @@
+import { withChaos } from '@faultline/chaos';
 import { partitionsOf } from '@faultline/contracts';
 import { attemptTimeout, breaker, bulkhead, deadline, retriedByTheCaller } from '@faultline/resilience';
 import type { Parts, Service } from '@faultline/service';
@@ -15,7 +16,7 @@ class PaymentModule {}
 // A card that is slow is answered after 3 s, and that is no failure; what takes a second longer is none that we wait for.
 const attemptWithin = 4000;
 
-export const payment: Service<Config> = {
+export const payment: Service<Config> = withChaos({
   name: 'payment',
   title: 'Faultline payment',
   description:
@@ -35,7 +36,7 @@ export const payment: Service<Config> = {
   },
   consumers: (parts) => [sagaCommands(parts, callsOf(parts))],
   workers: (parts) => [callsOf(parts)],
-};
+});
 
 /** What consumers and workers of one running service share. */
 const shared = new WeakMap<Parts<Config>, CardCalls>();

@@ -1,1 +1,2 @@
-export {};
+export { withChaos } from './with-chaos.js';
+export { chaosAround, type ChaosAround } from './around.js';
