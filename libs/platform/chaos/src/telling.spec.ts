@@ -8,7 +8,7 @@ const exporter = new InMemorySpanExporter();
 const telemetry = startTelemetry({
   service: 'tea',
   instance: 'tea-1',
-  spanProcessors: [new SimpleSpanProcessor(exporter)],
+  spanProcessors: [new SimpleSpanProcessor({ exporter })],
 });
 const lines: Record<string, unknown>[] = [];
 const tell = telling(
