@@ -94,9 +94,13 @@ export default {
       ],
       { path: 'node_modules/@prisma/|/src/generated/', dependencyTypesNot: ['type-only'] },
     ),
-    only('chaos-is-wired-once', 'A fault wraps a port from outside.', '^apps/', 'app\\.module\\.ts$', {
-      path: '(^libs/platform|node_modules/@faultline)/chaos/',
-    }),
+    only(
+      'chaos-is-wired-once',
+      'A fault wraps a port from outside.',
+      '^(apps|libs)/',
+      ['app\\.module\\.ts$', '^libs/platform/chaos/'],
+      { path: '(^libs/platform|node_modules/@faultline)/chaos/' },
+    ),
     only('through-the-front-door', 'A package is entered by its index.', '^(apps|libs|e2e)/', undefined, {
       path: 'node_modules/@faultline/[^/]+/(src|dist)/',
       pathNot: '/(src|dist)/index\\.',

@@ -38,6 +38,8 @@ await main(async () => {
     ports: portsFrom(process.env, { replicas }),
     infra: process.env.INFRA || undefined,
     durable: true,
+    // On loopback anybody who has the token may break it: that is what it is for.
+    env: { FAULTLINE_CHAOS: process.env.FAULTLINE_CHAOS || 'on' },
     fresh: values.fresh ?? false,
     takeOver: true,
     progress,

@@ -27,7 +27,7 @@ export async function startGateway(env: NodeJS.ProcessEnv = process.env): Promis
   });
   let http: HttpApp;
   try {
-    http = await listen(config, book, gateway, log, chaosAround(name, env, log));
+    http = await listen(config, book, gateway, log, chaosAround(name, config, log));
   } catch (error) {
     book.close();
     await telemetry.shutdown();

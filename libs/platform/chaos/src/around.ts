@@ -1,5 +1,5 @@
 import type { RequestHandler } from '@faultline/http-server';
-import { BadSettings } from '@faultline/service/process';
+import type { ProcessSettings } from '@faultline/service/process';
 import type { Log } from '@faultline/telemetry';
 import type { DynamicModule } from '@nestjs/common';
 import { ChaosModule } from './chaos.module.js';
@@ -7,6 +7,8 @@ import { type Clock, Faults } from './faults.js';
 import { requestsThrough } from './http-in.js';
 import { offersOf, type Place } from './offers.js';
 import { telling } from './telling.js';
+
+type ChaosSettings = Pick<ProcessSettings, 'FAULTLINE_CHAOS'>;
 
 /** What chaos adds to a process that has nothing but HTTP; nothing when it is off. */
 export interface ChaosAround {
@@ -23,22 +25,20 @@ export interface Chaos extends ChaosAround {
 }
 
 /**
- * What the setting FAULTLINE_CHAOS (`on`; off when it is not set) puts around a process with nothing but HTTP. Throws
- * BadSettings for any other value.
+ * What stands around a process with nothing but HTTP: faults to be injected while the setting FAULTLINE_CHAOS is `on`, and
+ * nothing otherwise.
  */
-export function chaosAround(service: string, env: NodeJS.ProcessEnv, log: Log): ChaosAround {
-  return openChaos(service, env, log, ['http-in', 'process']) ?? { modules: [], before: [] };
+export function chaosAround(service: string, settings: ChaosSettings, log: Log): ChaosAround {
+  return openChaos(service, settings, log, ['http-in', 'process']) ?? { modules: [], before: [] };
 }
 
 /** Undefined while chaos is off. */
 export function openChaos(
   service: string,
-  env: NodeJS.ProcessEnv,
+  { FAULTLINE_CHAOS: setting }: ChaosSettings,
   log: Log,
   places: readonly Place[],
 ): Chaos | undefined {
-  const setting = env['FAULTLINE_CHAOS'] || 'off';
-  if (setting !== 'on' && setting !== 'off') throw new BadSettings('FAULTLINE_CHAOS must be on or off');
   if (setting === 'off') return undefined;
   const faults = new Faults({ clock, random: Math.random, onStrike: telling(log) });
   const dependencies = new Set<string>();

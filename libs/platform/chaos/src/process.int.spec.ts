@@ -11,7 +11,7 @@ import { chaosAround } from '@faultline/chaos/process';
 import { createHttpApp } from '@faultline/http-server';
 import { silentLog } from '@faultline/telemetry';
 const log = silentLog();
-const { modules, before } = chaosAround('tea', process.env, log);
+const { modules, before } = chaosAround('tea', { FAULTLINE_CHAOS: 'on' }, log);
 const { url } = await createHttpApp(
   { module: class Tea {}, imports: [...modules] },
   { service: 'tea', instance: 'tea-1', port: 0, host: '127.0.0.1', serviceToken: '${token}', title: 'Tea', description: '', log, before },
@@ -25,7 +25,7 @@ let url: string;
 beforeEach(async () => {
   child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     cwd: fileURLToPath(new URL('..', import.meta.url)),
-    env: { PATH: process.env['PATH'], FAULTLINE_CHAOS: 'on' },
+    env: { PATH: process.env['PATH'] },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [first] = (await once(child.stdout ?? child, 'data')) as [Buffer];

@@ -13,8 +13,8 @@ import { handleThrough, producerThrough } from './messages.js';
 export function withChaos<Config extends ServiceSettings>(service: Service<Config>): Service<Config> {
   return {
     ...service,
-    wrapping(env, log) {
-      const chaos = openChaos(service.name, env, log, [
+    wrapping(config, log) {
+      const chaos = openChaos(service.name, config, log, [
         'http-in',
         'http-out',
         'database',

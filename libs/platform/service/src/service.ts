@@ -57,7 +57,7 @@ export interface Service<Config extends ServiceSettings = ServiceSettings> {
   /** Forgets what the service's own tables need no longer, once an hour; answers how many rows. */
   readonly sweep?: (parts: Parts<Config>) => Promise<number>;
   /** What stands around the ports, when something does. */
-  readonly wrapping?: (env: NodeJS.ProcessEnv, log: Log) => Wrapping | undefined;
+  readonly wrapping?: (config: ServiceSettings, log: Log) => Wrapping | undefined;
 }
 
 export interface Running<Config extends ServiceSettings = ServiceSettings> {
@@ -95,7 +95,7 @@ export async function startService<Config extends ServiceSettings>(
   const instance = config.INSTANCE;
   const telemetry = startTelemetry({ service: service.name, instance });
   const log = logger(service.name, instance);
-  const around = service.wrapping?.(env, log) ?? nothingAround;
+  const around = service.wrapping?.(config, log) ?? nothingAround;
   const database = around.database(
     openDatabase({ url: config.DATABASE_URL, applicationName: instance, connections: 10 }),
   );

@@ -17,6 +17,7 @@ describe('the settings of a service', () => {
       INSTANCE: 'inventory-1',
       DATABASE_URL: 'postgres://localhost/inventory',
       KAFKA_BROKERS: ['localhost:9092', 'other:9092'],
+      FAULTLINE_CHAOS: 'off',
       FAULTLINE_DEMO_DATA: 'off',
     });
   });

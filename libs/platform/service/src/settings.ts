@@ -17,6 +17,8 @@ export const processSettings = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   /** Names this replica towards Kafka and the relay's leases: two living processes must never share it. */
   INSTANCE: z.string().regex(/^[a-z0-9-]{1,60}$/, 'must be like inventory-1'),
+  /** `on`: faults can be injected, by whoever has the token. */
+  FAULTLINE_CHAOS: z.enum(['on', 'off'], 'must be on or off').default('off'),
   FAULTLINE_SERVICE_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   /** Requests that are worked on at a time; the next one is refused with 503. */
   MAX_REQUESTS: z.coerce.number('must be a number').int().min(1).default(300),
