@@ -23,10 +23,14 @@ describe('what npm run fault is told', () => {
       body: { at: 'http-out:inventory', kind: 'hang' },
     });
     expect(
-      readFault([
-        ...['payment', 'consume', 'latency', '--milliseconds', '200', '--name', 'slow', '--for', '2m'],
-        ...['--match', 'orderId=1=2', '--match', 'topic=payment.commands'],
-      ]),
+      readFault(
+        ['payment', 'consume', 'latency', '--milliseconds', '200', '--name', 'slow', '--for', '2m'].concat([
+          '--match',
+          'orderId=1=2',
+          '--match',
+          'topic=payment.commands',
+        ]),
+      ),
     ).toEqual({
       app: 'payment',
       name: 'slow',
