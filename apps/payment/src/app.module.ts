@@ -58,7 +58,8 @@ function callsOf(parts: Parts<Config>): CardCalls {
     // Due work repeats, and no layer beside it. Ten a second come by themselves: after an outage everything that is owed
     // is a repeat, and with a fifth of what is new alone the last of it would wait for minutes.
     retriedByTheCaller({ ratio: 0.2, capacity: 50, perSecond: 10 }),
-    breaker({ minimum: 8, failureRate: 0.5, slowAfter: 3500, slowRate: 0.8 }),
+    // Five seconds back: in ten, those before a fault would outweigh it for longer than anybody should wait.
+    breaker({ minimum: 8, window: 5000, failureRate: 0.5, slowAfter: 3500, slowRate: 0.8 }),
     attemptTimeout({ within: attemptWithin }),
   );
   const calls = new CardCalls({

@@ -132,7 +132,7 @@ class Demo {
       await Promise.all([
         byWallet.followed.look(),
         byCard.followed.look(),
-        forAWhile(Math.min(500, until - performance.now())),
+        forAWhile(Math.max(0, Math.min(500, until - performance.now()))),
       ]);
       if (performance.now() - said < 4900) continue;
       said = performance.now();

@@ -54,7 +54,7 @@ export async function run(args: string[]): Promise<number> {
     while (!enough.signal.aborted && performance.now() < until) {
       await Promise.all([
         followed.look(),
-        forAWhile(Math.min(500, until - performance.now()), enough.signal),
+        forAWhile(Math.max(0, Math.min(500, until - performance.now())), enough.signal),
       ]);
       show();
     }

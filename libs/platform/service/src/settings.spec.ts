@@ -19,6 +19,8 @@ describe('the settings of a service', () => {
       KAFKA_BROKERS: ['localhost:9092', 'other:9092'],
       FAULTLINE_CHAOS: 'off',
       FAULTLINE_DEMO_DATA: 'off',
+      MAX_REQUESTS: 300,
+      MAX_EVENT_LOOP_DELAY_MS: 500,
     });
   });
 
