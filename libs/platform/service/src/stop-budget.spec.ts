@@ -11,7 +11,8 @@ describe('the time of a stop', () => {
     expect(budget.left()).toBeGreaterThan(50);
     await budget.step('relay', never);
     expect(performance.now() - begun).toBeLessThan(1000);
-    expect(budget.left()).toBe(0);
+    // A timer may be early by less than a millisecond.
+    expect(budget.left()).toBeLessThan(5);
     expect(budget.cut).toEqual(['consumers', 'relay']);
   });
 
