@@ -163,8 +163,8 @@ export async function offered(app, how) {
   const answers = await askAll(processesOf(app, how).slice(0, 1), how);
   const [{ body }] = answers;
   if (!body) throw new Problem(nothingReached(answers));
-  return body.places.flatMap(({ at, kinds, match }) => [
-    `${at}${match.length > 0 ? `   --match ${match.join('=… ')}=…` : ''}`,
+  return body.places.flatMap(({ at, what: struck, kinds, match }) => [
+    `${at}: ${struck}`,
     ...table(
       kinds.map(({ kind, what, needs, takes }) => [
         `  ${kind}`,
@@ -172,6 +172,8 @@ export async function offered(app, how) {
         what,
       ]),
     ),
+    ...(match.length > 0 ? [`  --match ${match.map((each) => `${each}=…`).join(' or ')}`] : []),
+    '',
   ]);
 }
 

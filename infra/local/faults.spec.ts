@@ -245,12 +245,14 @@ describe('the running services', () => {
     ];
     answer = () => ({
       status: 200,
-      body: { places: [{ at: 'http-in', kinds, match: ['orderId', 'protocol'] }] },
+      body: { places: [{ at: 'http-in', what: 'a request', kinds, match: ['orderId', 'protocol'] }] },
     });
     expect(await offered('payment', how)).toEqual([
-      'http-in   --match orderId=… protocol=…',
+      'http-in: a request',
       '  latency  --milliseconds  it waits',
       '  error    [--status]      it fails',
+      '  --match orderId=… or protocol=…',
+      '',
     ]);
   });
 

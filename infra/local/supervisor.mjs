@@ -88,7 +88,7 @@ Faultline runs, after ${((Date.now() - began) / 1000).toFixed(1)} s. Place an or
   What each service can do   ${urls.order}/docs   ${urls.inventory}/docs   ${urls.payment}/docs
   And the card gateway       ${urls[GATEWAY]}/docs
 ${listed}  Follow a log               npm start -- --logs order   (inventory, payment, payment-gateway, postgres, kafka)
-  Break it                   kill -9 $(lsof -tiTCP:${ports.payment} -sTCP:LISTEN)   and place another order
+  Break it                   npm run fault -- --help   or: kill -9 $(lsof -tiTCP:${ports.payment} -sTCP:LISTEN)   and place another order
   Operations' token          ${relative}/service-token
   Stop                       Ctrl-C
 `;

@@ -51,6 +51,7 @@ const OfferList = z.object({
   places: z.array(
     z.object({
       at: z.string(),
+      what: z.string(),
       kinds: z.array(
         z.object({
           kind: z.string(),

@@ -69,8 +69,8 @@ async function suffer(
       await Promise.race([gone, over]);
     }
   }
-  // Before a client that waits finds it broken, a connection without a reset would look like a polite end.
-  request.socket.resetAndDestroy();
+  // Not merely closed: that would look like a polite end.
+  if (!request.socket.destroyed) request.socket.resetAndDestroy();
 }
 
 function answer({ fault }: Strike, response: Response): void {

@@ -9,66 +9,63 @@ interface Kind {
 }
 
 interface PlaceOffer {
+  /** What passes there, and is struck. */
+  readonly what: string;
   readonly kinds: Readonly<Record<string, Kind>>;
   readonly filters: readonly Filter[];
 }
 
-const http = (who: string): PlaceOffer['kinds'] => ({
-  latency: { what: `${who} waits so many milliseconds, then goes on`, needs: 'milliseconds' },
-  error: { what: `${who} is answered with a status (503) and nothing is done`, takes: 'status' },
-  hang: { what: `${who} is taken and never answered; its connection breaks when the fault ends` },
-  reset: { what: `${who} finds its connection broken` },
-});
-
-const messages = (call: string, copy: string): PlaceOffer['kinds'] => ({
-  latency: { what: `${call} waits so many milliseconds, then goes on`, needs: 'milliseconds' },
-  error: { what: `${call} fails, and is tried again by whoever made it` },
-  duplicate: { what: copy },
-});
+const http: PlaceOffer['kinds'] = {
+  latency: { what: 'it waits so many milliseconds, then goes on', needs: 'milliseconds' },
+  error: { what: 'it is answered with a status (503), and nothing is done', takes: 'status' },
+  hang: { what: 'it is taken and never answered; its connection breaks when the fault ends' },
+  reset: { what: 'it finds its connection broken' },
+};
 
 const places = {
   'http-in': {
-    kinds: http('a request (not to /chaos, /health, /metrics, /resilience, /audit)'),
+    what: 'a request; never one to /chaos, /health, /metrics, /resilience or /audit',
+    kinds: http,
     filters: ['orderId', 'customerId', 'protocol'],
   },
-  'http-out': { kinds: http('a call to this dependency'), filters: ['orderId'] },
+  'http-out': { what: 'a call to this dependency', kinds: http, filters: ['orderId'] },
   database: {
+    what: 'a transaction, or a statement without one',
     kinds: {
       latency: {
-        what: 'a transaction or statement waits so many milliseconds; a transaction holds its connection meanwhile',
+        what: 'it waits so many milliseconds; a transaction holds its connection meanwhile',
         needs: 'milliseconds',
       },
-      error: { what: 'a transaction or statement finds no connection: nothing was done' },
-      'commit-unknown': { what: 'a transaction or write is committed, and the answer to its commit is lost' },
+      error: { what: 'it finds no connection: nothing was done' },
+      'commit-unknown': { what: 'it is committed, and the answer to its commit is lost; a read is spared' },
     },
     // One transaction carries a batch of many orders.
     filters: [],
   },
   produce: {
-    kinds: messages(
-      'a send to the broker',
-      'a message is sent twice; the rate is that of single messages, not of sends',
-    ),
+    what: 'what the relay sends to the broker together',
+    kinds: {
+      latency: { what: 'it waits so many milliseconds, then goes out', needs: 'milliseconds' },
+      error: { what: 'nothing is sent; the relay tries again' },
+      duplicate: { what: 'a message of it is sent twice; each draws by the rate' },
+    },
     filters: ['orderId', 'customerId', 'topic'],
   },
   consume: {
-    kinds: messages(
-      'a fetched batch',
-      'a message comes once more after it was handled; the rate is that of single messages, not of batches',
-    ),
+    what: 'what one fetch brought to a consumer',
+    kinds: {
+      latency: { what: 'it waits so many milliseconds, then is handled', needs: 'milliseconds' },
+      error: { what: 'nothing is handled; all of it comes again' },
+      duplicate: { what: 'a message of it comes once more after it was handled; each draws by the rate' },
+    },
     filters: ['orderId', 'customerId', 'topic'],
   },
   process: {
+    what: 'the process, once it has answered; it is struck once, at once',
     kinds: {
-      crash: { what: 'the process ends as by kill -9, once it has answered' },
-      pause: {
-        what: 'the process stands still (SIGSTOP) for so many milliseconds; a second process lets it go on',
-        needs: 'milliseconds',
-      },
-      block: {
-        what: 'the event loop turns no further for so many milliseconds',
-        needs: 'milliseconds',
-      },
+      crash: { what: 'it ends as by kill -9' },
+      pause: { what: 'it stands still for so many milliseconds (SIGSTOP, SIGCONT)', needs: 'milliseconds' },
+      block: { what: 'its event loop turns no further for so many milliseconds', needs: 'milliseconds' },
     },
     filters: [],
   },
@@ -80,6 +77,7 @@ export type Place = keyof typeof places;
 /** One place of a process, and what can be injected there, in words. */
 export interface Offer {
   readonly at: string;
+  readonly what: string;
   readonly kinds: readonly (Kind & { readonly kind: string })[];
   /** What a filter may ask for; the others are known to nobody there. */
   readonly match: readonly Filter[];
@@ -88,10 +86,10 @@ export interface Offer {
 /** What can be injected into a process that has these places and calls these dependencies. */
 export function offersOf(here: readonly Place[], dependencies: readonly string[]): Offer[] {
   return here.flatMap((place) => {
-    const { kinds, filters: match }: PlaceOffer = places[place];
+    const { what, kinds, filters: match }: PlaceOffer = places[place];
     const named = Object.entries(kinds).map(([kind, about]) => ({ kind, ...about }));
     const at = place === 'http-out' ? dependencies.map((name) => `${place}:${name}`) : [place];
-    return at.map((each) => ({ at: each, kinds: named, match }));
+    return at.map((each) => ({ at: each, what, kinds: named, match }));
   });
 }
 

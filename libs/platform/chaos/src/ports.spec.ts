@@ -52,6 +52,7 @@ describe('a call to a dependency', () => {
     faults.put(aFault({ at, kind: 'hang' }));
     const patience = new AbortController();
     const { carried, answered } = call(faults, { signal: patience.signal });
+    await new Promise((resolve) => setImmediate(resolve));
     patience.abort(new Error('no patience left'));
     await expect(answered).rejects.toThrow('no patience left');
     expect(carried).not.toHaveBeenCalled();
