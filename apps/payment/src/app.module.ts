@@ -62,6 +62,8 @@ function callsOf(parts: Parts<Config>): CardCalls {
     breaker({ minimum: 8, window: 5000, failureRate: 0.5, slowAfter: 3500, slowRate: 0.8 }),
     attemptTimeout({ within: attemptWithin }),
   );
+  // Of ten connections four: while hundreds of cards are owed their calls, commands and requests find one free.
+  const inTurn = resilience.pipeline('card-transactions', bulkhead({ limit: 4, queue: 64 }));
   const calls = new CardCalls({
     database,
     gateway: cardGateway(client, pipeline),
@@ -70,6 +72,7 @@ function callsOf(parts: Parts<Config>): CardCalls {
     source: '/payment',
     partitionsOf,
     onCommit: hint,
+    inTurn: (work) => inTurn.execute(work),
   });
   shared.set(parts, calls);
   return calls;

@@ -10,6 +10,8 @@ export interface CardCall {
   readonly claim: CardClaim;
   /** How often it was made: what is above 1 draws on the retry budget. */
   readonly attempt: number;
+  /** Aborts it: nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
 }
 
 /** The party that holds the money. Throws when it has not said anything for certain. */
@@ -20,8 +22,8 @@ export type CardGateway = (call: CardCall) => Promise<GatewayAnswer>;
  * key when nothing is found: not found is no proof, but the answer to the key is.
  */
 export function cardGateway(client: HttpClient, pipeline: Pipeline): CardGateway {
-  return ({ orderId, call, claim, attempt }) =>
-    pipeline.execute(
+  return ({ orderId, call, claim, attempt, signal: given }) => {
+    const answer = pipeline.execute<GatewayAnswer>(
       async ({ signal, remainingMs }) => {
         const ask = (method: 'GET' | 'POST', path: string, body?: unknown): Promise<CardAuthorization> =>
           client.send(
@@ -67,8 +69,24 @@ export function cardGateway(client: HttpClient, pipeline: Pipeline): CardGateway
             return said(await ask('POST', `/authorizations/${orderId}/${call}`));
         }
       },
-      { number: attempt },
+      { number: attempt, signal: given },
     );
+    // Outside of the pipeline: a 4xx says nothing of how the gateway is, and must count for its breaker as neither.
+    return answer.catch((error: unknown) => ({ refused: forGood(call, error) }));
+  };
+}
+
+/** Why it was refused, when that is for good; throws the error when another attempt may be answered otherwise. */
+function forGood(call: Call, error: unknown): string {
+  if (!(error instanceof DependencyRefused)) throw error;
+  const { status, type } = error;
+  // A request that cannot be read holds nothing. Of any other no to an authorization it is not known what was held before.
+  const isFinal =
+    call === 'authorize' || call === 'resolve'
+      ? status === 400
+      : status === 400 || status === 404 || (status === 409 && type?.endsWith('wrong-status') === true);
+  if (!isFinal) throw error;
+  return error.message;
 }
 
 function said({ status, declineReason }: CardAuthorization): GatewayAnswer {

@@ -62,6 +62,7 @@ function calls(owner = 'payment-1', leaseMs = 10_000): CardCalls {
     random: () => 0,
     gateway: (call) =>
       new Promise((resolve, reject) => {
+        call.signal.addEventListener('abort', () => reject(call.signal.reason as Error));
         asked.push({ ...call, answer: resolve, fail: (error = new Error('no answer')) => reject(error) });
       }),
   });
@@ -197,7 +198,7 @@ describe('a call without an answer', () => {
     expect(await said(a)).toEqual(['authorize-payment #1']);
   });
 
-  it('is in the timeline once for each reason', async () => {
+  it('is in the timeline each time the gateway was asked, and once for each reason when it was not', async () => {
     calls();
     const a = randomUUID();
     await handle(command(authorizePayment, a, card));
@@ -210,7 +211,7 @@ describe('a call without an answer', () => {
     const postponed = await rows<{ detail: { reason: string } }>(
       `SELECT detail FROM journal WHERE outcome = 'POSTPONED' ORDER BY id`,
     );
-    expect(postponed.map(({ detail }) => detail.reason)).toEqual(['Error', 'BREAKER_OPEN']);
+    expect(postponed.map(({ detail }) => detail.reason)).toEqual(['Error', 'Error', 'BREAKER_OPEN']);
     expect(await said(a)).toEqual(['authorize-payment #1 CARD_DECLINED']);
   });
 
@@ -284,17 +285,108 @@ describe('a void', () => {
   });
 });
 
+describe('an authorize and its void that meet in two consumers', () => {
+  it('leave nothing requested, whichever commits first', async () => {
+    const orders = Array.from({ length: 40 }, () => randomUUID());
+    await Promise.all(
+      orders.flatMap((order) => [
+        handle(command(authorizePayment, order, card)),
+        handle(command(voidPayment, order)),
+      ]),
+    );
+    const left = await rows<{ status: string; n: number }>(
+      'SELECT status, count(*)::int AS n FROM card_payment GROUP BY status',
+    );
+    expect(left).toEqual([{ status: 'VOIDED', n: orders.length }]);
+    for (const order of orders) {
+      const answers = await said(order);
+      expect(answers.sort()).toEqual(['authorize-payment #1 RELEASED', 'void-payment #1']);
+    }
+  });
+});
+
+describe('what our own pipeline refused', () => {
+  it('was not asked of the gateway: a void needs no call', async () => {
+    calls();
+    const a = randomUUID();
+    await handle(command(authorizePayment, a, card));
+    (await nth(1)).fail(new PipelineRefused('payment-gateway', 'BREAKER_OPEN', 60_000));
+    await eventually(
+      async () => expect(await rows('SELECT asked FROM card_payment')).toEqual([{ asked: false }]),
+      { within: 3000 },
+    );
+    await handle(command(voidPayment, a));
+    expect(await statusOf(a)).toBe('VOIDED');
+    expect(await said(a)).toEqual(['void-payment #1', 'authorize-payment #1 RELEASED']);
+    expect(asked).toHaveLength(1);
+  });
+
+  it('may have been asked when the deadline ran out: then it has to be found out', async () => {
+    calls();
+    const a = randomUUID();
+    await handle(command(authorizePayment, a, card));
+    (await nth(1)).fail(new PipelineRefused('payment-gateway', 'DEADLINE_EXCEEDED'));
+    expect((await nth(2)).call).toBe('resolve');
+    expect(await rows('SELECT asked FROM card_payment')).toEqual([{ asked: true }]);
+  });
+
+  it('after a first call without an answer does not make that call undone', async () => {
+    calls();
+    const a = randomUUID();
+    await handle(command(authorizePayment, a, card));
+    (await nth(1)).fail();
+    (await nth(2)).fail(new PipelineRefused('payment-gateway', 'BREAKER_OPEN', 60_000));
+    await eventually(async () => expect(await journal(a)).toHaveLength(3), { within: 3000 });
+    expect(await rows('SELECT asked FROM card_payment')).toEqual([{ asked: true }]);
+  });
+});
+
+describe('what the gateway refuses for good', () => {
+  it('is answered as refused and not asked for ever: a capture', async () => {
+    calls();
+    const a = randomUUID();
+    await handle(command(authorizePayment, a, card));
+    (await nth(1)).answer({ authorized: true });
+    await becomes(a, 'HELD');
+    await handle(command(capturePayment, a));
+    (await nth(2)).answer({ refused: 'it is VOIDED' });
+    await becomes(a, 'HELD');
+    expect(await said(a)).toEqual(['authorize-payment #1', 'capture-payment #1 NOT_AUTHORIZED']);
+    expect(await owed()).toBe(0);
+  });
+});
+
+it('a stop waits for no slow call: what was asked is found out by whoever comes next', async () => {
+  const stopped = calls('payment-1');
+  const a = randomUUID();
+  await handle(command(authorizePayment, a, card));
+  await nth(1);
+  const begun = performance.now();
+  await stopped.stop();
+  expect(performance.now() - begun).toBeLessThan(1500);
+  calls('payment-2');
+  const second = await nth(2);
+  // At once, and not when the lease of the one that stopped would have ended.
+  expect(performance.now() - begun).toBeLessThan(4000);
+  expect(second.call).toBe('resolve');
+  second.answer({ authorized: true });
+  await becomes(a, 'HELD');
+});
+
 describe('the deadline of an authorize', () => {
   it('refuses it while the gateway is silent, and voids what turns up later', async () => {
     calls();
     const a = randomUUID();
     await handle(command(authorizePayment, a, { ...card, deadline: Date.now() + 300 }));
-    (await nth(1)).fail(new PipelineRefused('payment-gateway', 'BREAKER_OPEN', 400));
+    (await nth(1)).fail(new PipelineRefused('payment-gateway', 'DEADLINE_EXCEEDED', 400));
     await becomes(a, 'RESOLVING');
-    expect(await said(a)).toEqual(['authorize-payment #1 EXPIRED']);
     (await nth(2)).answer({ authorized: true });
-    (await nth(3)).answer({ voided: true });
+    const third = await nth(3);
+    // Whoever hears that it is refused may take it that nothing is held: not before the gateway has voided it.
+    expect(await said(a)).toEqual([]);
+    third.answer({ voided: true });
     await becomes(a, 'REFUSED');
+    expect(await said(a)).toEqual(['authorize-payment #1 EXPIRED']);
     await handle(command(authorizePayment, a, { ...card, attempt: 2, deadline: Date.now() + 10_000 }));
     expect(await said(a)).toEqual(['authorize-payment #1 EXPIRED', 'authorize-payment #2 EXPIRED']);
     expect(asked.map(({ call }) => call)).toEqual(['authorize', 'resolve', 'void']);

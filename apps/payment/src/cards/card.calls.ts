@@ -5,7 +5,18 @@ import { outboxPart } from '@faultline/outbox';
 import { PipelineRefused } from '@faultline/resilience';
 import { lateAnswer } from '@faultline/service';
 import { describeSpan, type Log, SpanKind, withSpan } from '@faultline/telemetry';
-import { askedFor, callOwed, type Call, type Card, type CardSettled, expire, settle } from './card.js';
+import {
+  askedFor,
+  callOwed,
+  type Call,
+  type Card,
+  type CardSettled,
+  expire,
+  notAskedAfterAll,
+  type Owing,
+  settle,
+  type Waiting,
+} from './card.js';
 import type { CardGateway } from './card-gateway.js';
 import { cardsOf, cardsPart, noteTrouble, saveCards, troublesOf } from './card.store.js';
 
@@ -24,11 +35,27 @@ export interface CardCallsOptions {
   onCommit?(): void;
   /** Calls at a time. */
   readonly limit?: number;
+  /** Lets a few transactions through at a time, so that calls do not starve the commands of connections. */
+  readonly inTurn?: <T>(work: () => Promise<T>) => Promise<T>;
   /** Milliseconds: longer than any call takes, so that nobody takes one over that is still under way. */
   readonly leaseMs?: number;
   /** Milliseconds between two attempts at most. */
   readonly longestPause?: number;
   readonly random?: () => number;
+}
+
+/** How long a stop waits for answers that may be about to come, in milliseconds. */
+const patience = 500;
+
+/** This process stops: what it asked is found out by whoever takes the work over. */
+class Stopping extends Error {
+  override readonly name = 'Stopping';
+}
+
+/** A call that is to be made. */
+interface Owed {
+  readonly card: Owing;
+  readonly call: Call;
 }
 
 /** A card whose row is locked, and what is known of it. */
@@ -46,6 +73,7 @@ interface Loaded {
 export class CardCalls {
   readonly #worker: DueWorker;
   readonly #underWay = new Set<Promise<void>>();
+  readonly #stopping = new AbortController();
   readonly #limit: number;
 
   constructor(private readonly o: CardCallsOptions) {
@@ -71,10 +99,12 @@ export class CardCalls {
     this.#worker.wake();
   }
 
-  /** Resolves when the calls under way have ended. */
+  /** Resolves when the calls under way have ended; those that take their time are cut off, and left to the next process. */
   async stop(): Promise<void> {
+    const cut = setTimeout(() => this.#stopping.abort(new Stopping('payment stops')), patience);
     await this.#worker.stop();
     await Promise.all(this.#underWay);
+    clearTimeout(cut);
   }
 
   // A slow call keeps its own slot, and not those that were claimed with it: the worker only waits for a free one.
@@ -87,8 +117,9 @@ export class CardCalls {
   }
 
   async #make(work: Claimed): Promise<void> {
+    let owed: Owed | null = null;
     try {
-      const owed = await this.#prepare(work);
+      owed = await this.#prepare(work);
       if (!owed) return;
       const { card, call } = owed;
       await this.#traced(work.key, card, call, async () => {
@@ -97,11 +128,12 @@ export class CardCalls {
           call,
           claim: card.claim,
           attempt: work.attempt,
+          signal: this.#stopping.signal,
         });
         await this.#save(work, (current, now) => settle(current, answer, now));
       });
     } catch (error) {
-      await this.#postponed(work, error).catch((failure: unknown) => {
+      await this.#postponed(work, owed, error).catch((failure: unknown) => {
         // Its lease ends by itself, and then somebody makes the call.
         this.o.log.warn(
           { err: failure, orderId: work.key },
@@ -112,7 +144,7 @@ export class CardCalls {
   }
 
   /** The call that is owed, after the deadline had its say, with the mark that the gateway is asked. Null when none is. */
-  async #prepare(work: Claimed): Promise<{ readonly card: Card; readonly call: Call } | null> {
+  async #prepare(work: Claimed): Promise<Owed | null> {
     const saved = await this.#save(work, (card, now) => {
       const nothingIsOwed = callOwed(card) === null;
       return (
@@ -122,7 +154,7 @@ export class CardCalls {
     if (!saved || saved.after.status !== saved.before.status) return null;
     // What it was before the mark: of a first call nothing has to be found out.
     const call = callOwed(saved.before);
-    return call && { card: saved.after, call };
+    return call && 'waiting' in saved.after ? { card: saved.after, call } : null;
   }
 
   /**
@@ -133,9 +165,9 @@ export class CardCalls {
     work: Claimed,
     decide: (card: Card, now: number) => CardSettled | null,
   ): Promise<{ readonly before: Card; readonly after: Card } | null> {
-    const { database, source, partitionsOf } = this.o;
+    const { source, partitionsOf } = this.o;
     const orderId = work.key;
-    const saved = await database.transaction(async (tx) => {
+    const saved = await this.#transaction(async (tx) => {
       const loaded = await lockAndLoad(tx, work);
       if (!loaded) return null;
       const { card: before, now } = loaded;
@@ -161,28 +193,49 @@ export class CardCalls {
     return saved;
   }
 
-  /** No certain answer: the call is made again, later, and the order's timeline says why, once for each reason. */
-  async #postponed(work: Claimed, error: unknown): Promise<void> {
-    const { database, log } = this.o;
+  /**
+   * No certain answer: the call is made again, later. The order's timeline says why: each time that the gateway was asked,
+   * and once for each reason for which it was not, or a long outage would fill it with what nobody did.
+   */
+  async #postponed(work: Claimed, owed: Owed | null, error: unknown): Promise<void> {
+    const { log } = this.o;
+    if (this.#stopping.signal.aborted) return this.#postpone(work, 0);
     const why = reasonOf(error);
-    await database.transaction(async (tx) => {
+    const wasAsked = owed !== null && mayHaveBeenAsked(error);
+    await this.#transaction(async (tx) => {
       const loaded = await lockAndLoad(tx, work);
-      if (!loaded || loaded.trouble === why.reason) return;
-      const { card, now } = loaded;
+      if (!loaded) return;
+      const { card: before, now, trouble } = loaded;
+      const card = owed?.call === 'authorize' && !wasAsked ? notAskedAfterAll(before) : before;
       const entry: JournalRow = {
         orderId: work.key,
         at: now,
-        what: `card ${callOwed(card) ?? ''}`,
+        what: `card ${owed?.call ?? 'call'}`,
         messageId: null,
-        causationId: 'waiting' in card ? (card.waiting.at(-1)?.messageId ?? null) : null,
+        causationId: owed ? (lastOf(owed.card)?.messageId ?? null) : null,
         attempt: work.attempt,
         outcome: 'POSTPONED',
         detail: why,
       };
-      await tx.write([noteTrouble(work.key, why.reason), journalPart([entry])]);
+      await tx.write([
+        noteTrouble(work.key, card, why.reason),
+        journalPart(wasAsked || trouble !== why.reason ? [entry] : []),
+      ]);
     });
     log.info({ orderId: work.key, attempt: work.attempt, ...why }, 'a call to the card gateway is postponed');
-    await postpone(database, [work], this.#pause(work.attempt, error));
+    await this.#postpone(work, this.#pause(work.attempt, error));
+  }
+
+  #postpone(work: Claimed, milliseconds: number): Promise<void> {
+    return this.#inTurn(() => postpone(this.o.database, [work], milliseconds));
+  }
+
+  #transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.#inTurn(() => this.o.database.transaction(work));
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return this.o.inTurn ? this.o.inTurn(work) : work();
   }
 
   // Full jitter, and never before a breaker lets somebody through: those that were refused must not come all at once.
@@ -193,14 +246,13 @@ export class CardCalls {
     return Math.ceil(least + 50 + random() * most);
   }
 
-  #traced(orderId: string, card: Card, call: Call, work: () => Promise<void>): Promise<void> {
-    const parent = 'waiting' in card ? (card.waiting.at(-1)?.traceparent ?? null) : null;
+  #traced(orderId: string, card: Owing, call: Call, work: () => Promise<void>): Promise<void> {
     return withSpan(
       `card ${call}`,
       {
         kind: SpanKind.INTERNAL,
         attributes: { 'faultline.order_id': orderId, 'messaging.message.conversation_id': orderId },
-        ...(parent === null ? {} : { parent }),
+        parent: lastOf(card)?.traceparent ?? null,
       },
       async () => {
         await work();
@@ -208,6 +260,14 @@ export class CardCalls {
       },
     );
   }
+}
+
+/** Whose call it is: of an authorize and its void, the void's. */
+const lastOf = ({ waiting }: Owing): Waiting | undefined => waiting.at(-1);
+
+/** What the pipeline refused was not sent, unless it was the time that ran out. */
+function mayHaveBeenAsked(error: unknown): boolean {
+  return !(error instanceof PipelineRefused) || error.reason === 'DEADLINE_EXCEEDED';
 }
 
 const isUnasked = (card: Card): boolean => card.status === 'REQUESTED' && !card.asked;

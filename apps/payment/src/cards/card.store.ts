@@ -4,9 +4,9 @@ import type { Card, CardRefusal, Waiting } from './card.js';
 interface CardRow {
   readonly order_id: string;
   readonly status: Card['status'];
-  readonly customer_id: string;
-  readonly amount: number;
-  readonly card_token: string;
+  readonly customer_id: string | null;
+  readonly amount: number | null;
+  readonly card_token: string | null;
   readonly deadline: number | null;
   readonly asked: boolean;
   readonly reason: CardRefusal['reason'] | null;
@@ -36,7 +36,10 @@ export function troublesOf(rows: readonly unknown[] | undefined): Map<string, st
   );
 }
 
-/** What changed between the load and now, as the write parts `card-new` and `card`. What changed is in no trouble any more. */
+/**
+ * What changed between the load and now, as the write parts `card-new` and `card`. For which another call is owed, or
+ * none, is in no trouble any more.
+ */
 export function saveCards(
   before: ReadonlyMap<string, Card>,
   after: ReadonlyMap<string, Card>,
@@ -72,9 +75,9 @@ ORDER BY order_id
 RETURNING 1`,
   values: [
     ...states(cards),
-    cards.map(([, { claim }]) => claim.customerId),
-    cards.map(([, { claim }]) => claim.amount),
-    cards.map(([, { claim }]) => claim.cardToken),
+    cards.map(([, { claim }]) => claim?.customerId ?? null),
+    cards.map(([, { claim }]) => claim?.amount ?? null),
+    cards.map(([, { claim }]) => claim?.cardToken ?? null),
     cards.map(([, card]) => (card.status === 'REQUESTED' ? card.deadline : null)),
     now,
   ],
@@ -83,7 +86,8 @@ RETURNING 1`,
 const updateCards = (cards: Saved, now: number): Part => ({
   name: 'card',
   text: `UPDATE card_payment AS known SET status = new.status, asked = new.asked, reason = new.reason,
-  detail = new.detail, waiting = new.waiting, trouble = NULL, updated_at = to_timestamp($7::bigint / 1000.0)
+  detail = new.detail, waiting = new.waiting,
+  trouble = CASE WHEN known.status = new.status THEN known.trouble END, updated_at = to_timestamp($7::bigint / 1000.0)
 FROM unnest($1::uuid[], $2::text[], $3::bool[], $4::text[], $5::text[], $6::jsonb[])
   AS new(order_id, status, asked, reason, detail, waiting)
 WHERE known.order_id = new.order_id
@@ -95,19 +99,21 @@ function states(cards: Saved): unknown[] {
   return [
     cards.map(([orderId]) => orderId),
     cards.map(([, { status }]) => status),
-    cards.map(([, card]) => card.status === 'REQUESTED' && card.asked),
+    cards.map(([, card]) => isAsked(card)),
     cards.map(([, card]) => refusalOf(card)?.reason ?? null),
     cards.map(([, card]) => refusalOf(card)?.detail ?? null),
     cards.map(([, card]) => JSON.stringify('waiting' in card ? card.waiting : [])),
   ];
 }
 
-/** A write part named `card-trouble`: why a call was postponed. */
-export const noteTrouble = (orderId: string, trouble: string): Part => ({
+/** A write part named `card-trouble`: why a call was postponed, and whether the gateway may have heard of the card. */
+export const noteTrouble = (orderId: string, card: Card, trouble: string): Part => ({
   name: 'card-trouble',
-  text: `UPDATE card_payment SET trouble = $2 WHERE order_id = $1 RETURNING 1`,
-  values: [orderId, trouble],
+  text: `UPDATE card_payment SET trouble = $2, asked = $3 WHERE order_id = $1 RETURNING 1`,
+  values: [orderId, trouble, isAsked(card)],
 });
+
+const isAsked = (card: Card): boolean => card.status === 'REQUESTED' && card.asked;
 
 function refusalOf(card: Card): CardRefusal | null {
   return 'refusal' in card ? card.refusal : null;
@@ -115,7 +121,11 @@ function refusalOf(card: Card): CardRefusal | null {
 
 function cardOf(row: CardRow): Card {
   const { status, reason, detail, waiting, deadline, asked } = row;
-  const claim = { customerId: row.customer_id, amount: row.amount, cardToken: row.card_token };
+  const { customer_id: customerId, amount, card_token: cardToken } = row;
+  const claim =
+    customerId === null || amount === null || cardToken === null ? null : { customerId, amount, cardToken };
+  if (status === 'VOIDED') return { status, claim };
+  if (!claim) throw new Error(`the card of order ${row.order_id} is ${status} and names no claim`);
   const refusal = reason === null ? null : { reason, detail: detail ?? '' };
   switch (status) {
     case 'REQUESTED':
@@ -129,7 +139,6 @@ function cardOf(row: CardRow): Card {
     case 'HELD':
     case 'CAPTURED':
     case 'REFUNDED':
-    case 'VOIDED':
       return { status, claim };
     case 'REFUSED':
       if (!refusal) throw new Error(`the refusal of the card of order ${row.order_id} has no reason`);

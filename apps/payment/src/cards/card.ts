@@ -43,16 +43,21 @@ export type Card =
       readonly claim: CardClaim;
       readonly waiting: readonly Waiting[];
     }
-  | { readonly status: 'CAPTURED' | 'REFUNDED' | 'VOIDED'; readonly claim: CardClaim }
+  | { readonly status: 'CAPTURED' | 'REFUNDED'; readonly claim: CardClaim }
+  /** Without a claim it is a tombstone: the void overtook its authorize. */
+  | { readonly status: 'VOIDED'; readonly claim: CardClaim | null }
   | { readonly status: 'REFUSED'; readonly claim: CardClaim; readonly refusal: CardRefusal };
 
 interface Undoing<Status extends string> {
   readonly status: Status;
   readonly claim: CardClaim;
   readonly waiting: readonly Waiting[];
-  /** What its authorize was answered when it expired; null when a void asked for this. */
+  /** What its authorize is answered in the end because it expired; null when a void asked for this. */
   readonly refusal: CardRefusal | null;
 }
+
+/** A card for which a call is owed, and who waits for that. */
+export type Owing = Extract<Card, { readonly waiting: readonly Waiting[] }>;
 
 /** What a command is answered. */
 export type Said =
@@ -78,8 +83,12 @@ export interface CardDecision {
   readonly answers?: readonly LateAnswer[];
 }
 
-/** What the gateway has said for certain. Anything else is no answer, and decides nothing. */
+/**
+ * What the gateway has said for certain. Anything else is no answer, and decides nothing. Refused: it will not do this,
+ * however often it is asked.
+ */
 export type GatewayAnswer =
+  | { readonly refused: string }
   | { readonly authorized: true }
   | { readonly declined: string }
   | { readonly captured: true }
@@ -102,7 +111,12 @@ const released: Said = {
 };
 const refusedAs = ({ reason, detail }: CardRefusal): Said => ({ refused: reason, detail });
 
+/** Remembers a void for whatever comes after it, so that an authorize by card that it overtook finds it. */
+export const cardTombstone: Card = { status: 'VOIDED', claim: null };
+
 /** The call that is owed to the gateway; null when none is. */
+export function callOwed(card: Owing): Call;
+export function callOwed(card: Card): Call | null;
 export function callOwed(card: Card): Call | null {
   switch (card.status) {
     case 'REQUESTED':
@@ -142,7 +156,10 @@ export function authorizeCard(
       return { answer: done };
     case 'RESOLVING':
     case 'VOIDING':
-      return { answer: card.refusal ? refusedAs(card.refusal) : released };
+      // That it expired is said when nothing is held any more: whoever hears it may build on that.
+      return card.refusal
+        ? { card: { ...card, waiting: [...card.waiting, waiting] }, answer: later }
+        : { answer: released };
     case 'REFUSED':
       return { answer: refusedAs(card.refusal) };
     case 'VOIDED':
@@ -172,7 +189,7 @@ export function voidCard(card: Card, waiting: Waiting): CardDecision {
             card: { status: 'RESOLVING', claim, refusal: null, waiting: [...card.waiting, waiting] },
             answer: later,
           }
-        : { card: { status: 'VOIDED', claim }, answer: done, answers: whenUndone(card.waiting) };
+        : { card: { status: 'VOIDED', claim }, answer: done, answers: whenUndone(card.waiting, null) };
     }
     case 'HELD':
       return {
@@ -237,7 +254,15 @@ export function askedFor(card: Card): Card {
   return card.status === 'REQUESTED' ? { ...card, asked: true } : card;
 }
 
-/** What the deadline makes of a card whose authorization has not been answered; undefined when it is not over. */
+/** A call that was never sent takes back the mark that was put there for it: nobody has to find out anything. */
+export function notAskedAfterAll(card: Card): Card {
+  return card.status === 'REQUESTED' ? { ...card, asked: false } : card;
+}
+
+/**
+ * What the deadline makes of a card whose authorization has not been answered; undefined when it is not over. Where the
+ * gateway was asked it is refused when what the gateway holds is found and voided, and not before.
+ */
 export function expire(card: Card, now: number): CardSettled | undefined {
   if (card.status !== 'REQUESTED' || card.deadline === null || card.deadline >= now) return undefined;
   const { claim, waiting, asked } = card;
@@ -245,45 +270,37 @@ export function expire(card: Card, now: number): CardSettled | undefined {
     reason: 'EXPIRED',
     detail: 'the gateway did not answer before the deadline',
   };
-  return {
-    card: asked
-      ? { status: 'RESOLVING', claim, refusal, waiting: [] }
-      : { status: 'REFUSED', claim, refusal },
-    answers: waiting.map((to) => ({ to, answer: { refused: refusal.reason, detail: refusal.detail } })),
-  };
+  return asked
+    ? { card: { status: 'RESOLVING', claim, refusal, waiting }, answers: [] }
+    : { card: { status: 'REFUSED', claim, refusal }, answers: whenUndone(waiting, refusal) };
 }
 
 /** Throws when the gateway says what was never asked: then nothing may be built on it. */
 export function settle(card: Card, said: GatewayAnswer, now: number): CardSettled {
   const expired = expire(card, now);
-  if (expired) {
-    const then = expired.card.status === 'RESOLVING' ? settle(expired.card, said, now) : expired;
-    return { card: then.card, answers: [...expired.answers, ...(then === expired ? [] : then.answers)] };
-  }
+  if (expired) return expired.card.status === 'RESOLVING' ? settle(expired.card, said, now) : expired;
   switch (card.status) {
     case 'REQUESTED': {
       if ('authorized' in said) return settledAs({ status: 'HELD', claim: card.claim }, card.waiting);
-      if ('declined' in said) {
-        const refusal: CardRefusal = { reason: 'CARD_DECLINED', detail: said.declined };
-        const answers = card.waiting.map((to) => ({
-          to,
-          answer: { refused: refusal.reason, detail: refusal.detail },
-        }));
-        return { card: { status: 'REFUSED', claim: card.claim, refusal }, answers };
-      }
-      break;
+      const why = 'declined' in said ? said.declined : 'refused' in said ? said.refused : null;
+      if (why === null) break;
+      const refusal: CardRefusal = { reason: 'CARD_DECLINED', detail: why };
+      const { claim, waiting } = card;
+      return { card: { status: 'REFUSED', claim, refusal }, answers: whenUndone(waiting, refusal) };
     }
     case 'RESOLVING':
       if ('authorized' in said) return { card: { ...card, status: 'VOIDING' }, answers: [] };
-      if ('declined' in said || 'voided' in said) return undone(card);
+      if ('declined' in said || 'voided' in said || 'refused' in said) return undone(card);
       break;
     case 'VOIDING':
       if ('voided' in said) return undone(card);
+      // Whoever waits for the void learns that it cannot be. Where only the deadline wanted it nobody does: it is asked again.
+      if ('refused' in said && card.waiting.some(({ command }) => command !== 'authorize-payment'))
+        return stuck(card, { status: 'HELD', claim: card.claim }, said.refused);
       break;
     case 'CAPTURING':
       if ('captured' in said) {
-        const refunds = card.waiting.filter(({ command }) => command === 'refund-payment');
-        const captures = card.waiting.filter(({ command }) => command !== 'refund-payment');
+        const [captures, refunds] = apart(card.waiting);
         const { claim } = card;
         return settledAs(
           refunds.length > 0
@@ -292,9 +309,26 @@ export function settle(card: Card, said: GatewayAnswer, now: number): CardSettle
           captures,
         );
       }
+      if ('refused' in said) {
+        const [captures, refunds] = apart(card.waiting);
+        const { claim } = card;
+        return stuck(
+          { waiting: captures, refusal: null },
+          refunds.length > 0
+            ? { status: 'VOIDING', claim, refusal: null, waiting: refunds }
+            : { status: 'HELD', claim },
+          said.refused,
+        );
+      }
       break;
     case 'REFUNDING':
       if ('refunded' in said) return settledAs({ status: 'REFUNDED', claim: card.claim }, card.waiting);
+      if ('refused' in said)
+        return stuck(
+          { waiting: card.waiting, refusal: null },
+          { status: 'CAPTURED', claim: card.claim },
+          said.refused,
+        );
       break;
     default:
       break;
@@ -305,13 +339,37 @@ export function settle(card: Card, said: GatewayAnswer, now: number): CardSettle
 function undone({ claim, refusal, waiting }: Undoing<string>): CardSettled {
   return {
     card: refusal ? { status: 'REFUSED', claim, refusal } : { status: 'VOIDED', claim },
-    answers: whenUndone(waiting),
+    answers: whenUndone(waiting, refusal),
   };
 }
 
-/** Who wanted it undone is content, and who wanted it authorized is told that it will not be. */
-function whenUndone(waiting: readonly Waiting[]): LateAnswer[] {
-  return waiting.map((to) => ({ to, answer: to.command === 'authorize-payment' ? released : done }));
+/** Who wanted it undone is content, and who wanted it authorized is told why it will not be. */
+function whenUndone(waiting: readonly Waiting[], refusal: CardRefusal | null): LateAnswer[] {
+  const no = refusal ? refusedAs(refusal) : released;
+  return waiting.map((to) => ({ to, answer: to.command === 'authorize-payment' ? no : done }));
+}
+
+/** A refusal where none is legal: the card is what it was before, and the saga that hears it waits for an operator. */
+function stuck(
+  { waiting, refusal }: Pick<Undoing<string>, 'waiting' | 'refusal'>,
+  card: Card,
+  why: string,
+): CardSettled {
+  const no = refusal ? refusedAs(refusal) : released;
+  const answers = waiting.map((to): LateAnswer => ({
+    to,
+    answer:
+      to.command === 'authorize-payment'
+        ? no
+        : { refused: 'NOT_AUTHORIZED', detail: `the gateway refuses this: ${why}` },
+  }));
+  return { card, answers };
+}
+
+/** A refund that waits for a capture, and the captures. */
+function apart(waiting: readonly Waiting[]): readonly [captures: Waiting[], refunds: Waiting[]] {
+  const isRefund = ({ command }: Waiting): boolean => command === 'refund-payment';
+  return [waiting.filter((each) => !isRefund(each)), waiting.filter(isRefund)];
 }
 
 function settledAs(card: Card, waiting: readonly Waiting[]): CardSettled {

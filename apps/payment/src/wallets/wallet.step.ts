@@ -19,6 +19,7 @@ import {
   captureCard,
   type Card,
   type CardDecision,
+  cardTombstone,
   refundCard,
   voidCard,
   type Waiting,
@@ -81,6 +82,8 @@ export function paymentStep(settings: StepSettings) {
         }
         const decision = decide(accounts, command, now);
         keep(accounts, command.body.orderId.toLowerCase(), decision);
+        // Who paid how is not known yet: an authorize by card that another consumer handles now must meet it there, too.
+        if (isTombstone(decision)) cards.set(command.body.orderId.toLowerCase(), cardTombstone);
         if (decision.movement) ledger.push(...post(decision.movement, uuidv7()));
         return decision;
       });
@@ -180,6 +183,10 @@ function decide(accounts: Accounts, command: PaymentCommand, now: number): Decis
     case refundPayment.type:
       return refund(wallet, authorization, orderId);
   }
+}
+
+function isTombstone({ authorization }: Decision): boolean {
+  return authorization?.status === 'VOIDED' && authorization.claim === null;
 }
 
 function keep(accounts: Accounts, orderId: string, { authorization, wallet }: Decision): void {

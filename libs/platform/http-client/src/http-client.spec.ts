@@ -64,4 +64,14 @@ describe('a call to a neighbour', () => {
     await expect(client.get('/x', schema)).rejects.toMatchObject({ status: 404 });
     await expect(client.get('/x', schema)).rejects.toBeInstanceOf(DependencyRefused);
   });
+
+  it('that refuses says which problem it is, if it says so itself', async () => {
+    const bodies = ['{"type":"https://x/problems/wrong-status"}', '{"type":7}', 'null', 'no json', ''];
+    let asked = 0;
+    const client = await clientOf((_, response) => void response.writeHead(409).end(bodies[asked++]));
+    const types: unknown[] = [];
+    for (const _ of bodies)
+      await client.get('/x', schema).catch((error: unknown) => types.push((error as DependencyRefused).type));
+    expect(types).toEqual(['https://x/problems/wrong-status', null, null, null, null]);
+  });
 });

@@ -51,8 +51,10 @@ export class DependencyRefused extends Error {
   constructor(
     readonly dependency: string,
     readonly status: number,
+    /** What kind of problem it is in its own words (RFC 9457); null when it does not say. */
+    readonly type: string | null = null,
   ) {
-    super(`${dependency} answered ${status}`);
+    super(`${dependency} answered ${status}${type === null ? '' : ` (${type})`}`);
   }
 }
 
@@ -81,7 +83,8 @@ export function httpClient(options: HttpClientOptions): HttpClient {
         span.setAttribute('http.response.status_code', response.status);
         if (response.status >= 500)
           throw new DependencyUnavailable(options.name, `it answered ${response.status}`);
-        if (response.status >= 400) throw new DependencyRefused(options.name, response.status);
+        if (response.status >= 400)
+          throw new DependencyRefused(options.name, response.status, problemType(response.body));
         const parsed = schema.safeParse(response.body);
         if (!parsed.success)
           throw new DependencyUnavailable(
@@ -126,5 +129,15 @@ async function exchange(
       error instanceof Error ? error.message : String(error),
       error,
     );
+  }
+}
+
+function problemType(text: unknown): string | null {
+  try {
+    const problem: unknown = JSON.parse(String(text));
+    const isTyped = typeof problem === 'object' && problem !== null && 'type' in problem;
+    return isTyped && typeof problem.type === 'string' ? problem.type : null;
+  } catch {
+    return null;
   }
 }
