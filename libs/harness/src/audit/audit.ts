@@ -71,6 +71,7 @@ export async function auditOf(
   }
   const books = await readBooks({ urls }, new Client(urls));
   const told = toldBy(books);
+  const letters = await deadLetters({ urls });
   return verdictsOf([
     { invariant: 'T', looked: {}, rows: open === null ? [] : [`still under way: ${open}`] },
     money(books.money, told),
@@ -78,7 +79,7 @@ export async function auditOf(
     cards(books),
     termination(books.orders, books.listed),
     agreement(books, told),
-    { invariant: 'D', looked: {}, rows: unwanted(await deadLetters({ urls })) },
+    { invariant: 'D', looked: {}, also: { 'dead letters': letters.length }, rows: unwanted(letters) },
   ]);
 }
 
