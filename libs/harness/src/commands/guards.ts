@@ -18,7 +18,7 @@ const help = `Takes guards out of the build and shows which invariant breaks.
 
 Starts a system of its own, beside any other. Each guard's schedule runs twice: with the guard, where the
 audit must find nothing, and without it, where one of the guard's invariants must break. Exit code 0 when
-that is so for every guard. All of them take about nine minutes on two quiet cores.
+that is so for every guard. All of them take about ten minutes on two quiet cores.
 
   --only a,b   only these guards
   --singly     where several protections cover for each other, also takes out one at a time: nothing may break

@@ -5,7 +5,7 @@ import { endLoads, forAWhile, startLoad } from '../load.js';
 import { Followed, type Standing } from '../running/followed.js';
 import { foundSystem } from '../running/found.js';
 import { untilEnded } from './ended.js';
-import { LiveLine } from './live-line.js';
+import { LiveLine } from '../live-line.js';
 
 const help = `Places orders on the running system, as customers who know nothing of each other, and prints how it goes.
 

@@ -1,7 +1,7 @@
 import type { Progress } from './crash-test.js';
 import { seconds1 } from './report.js';
 import { lengthOf } from '../kills/recovery.js';
-import { LiveLine } from '../commands/live-line.js';
+import { LiveLine } from '../live-line.js';
 
 /** The line of a crash test; in a pipe one every ten seconds. */
 export class ProgressLine {
